@@ -1,0 +1,47 @@
+# Every target sets the environment up first; when that is done already it costs a fraction of a second.
+PYTHON ?= python3
+TORCH ?= default
+BIN := .venv/bin
+# Only root needs, and only root gets, Jupyter's permission to run as root.
+ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: setup lab test run save html bench lint lock help
+
+help:
+	@echo "make lab    set up and open the book in JupyterLab"
+	@echo "make test   set up and run every test and every notebook"
+	@echo "make setup  only set up   (TORCH=cpu for Linux without a GPU, PYTHON=python3.12 to choose)"
+	@echo "make run NB=notebooks/...ipynb   execute one notebook in place"
+	@echo "make save | html | bench | lint | lock   see CONTRIBUTING.md"
+
+setup:
+	@$(PYTHON) tools/setup_environment.py --torch $(TORCH)
+
+# The address with its token is printed below; the browser opens by itself where there is one.
+lab: setup
+	$(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_ARGS) notebooks/00_start_here.ipynb
+
+test: setup
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+run: setup
+	@test -n "$(NB)" || { echo "Which notebook? make run NB=notebooks/part2_linear_regression/08_linear_regression.ipynb"; exit 2; }
+	$(BIN)/python tools/notebook.py run $(NB)
+
+save: setup
+	$(BIN)/python -m d2lhelpers.save
+
+html: setup
+	$(BIN)/python docs/build.py
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m d2lhelpers.save --check
+
+lock: setup
+	$(BIN)/python tools/lock.py
