@@ -1,0 +1,164 @@
+"""How an exercise is checked: a registry of checks, and the one line that a reader sees.
+
+A check is a function of the reader's answer that states properties with `require`. It lives in
+the file of its chapter (`ch08.py` for 08.1, 08.2, ...), which is imported when first asked for.
+"""
+
+import contextlib
+import importlib
+import io
+import pkgutil
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import FunctionType
+from typing import Any, Literal
+
+Check = Callable[[Any], None]
+Status = Literal["right", "wrong", "not attempted"]
+
+_checks: dict[str, Check] = {}
+_MARKS: dict[Status, str] = {"right": "✓", "wrong": "✗", "not attempted": "…"}
+_NUMBER = re.compile(r"[0-9a-z]{2}\.\d+")
+
+
+class Wrong(Exception):
+    """Raised by `require`: the answer is wrong, and the message is the reader's hint."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one answer.
+
+    `status` is "right", "wrong" or "not attempted"; `hint` says what is wrong, else it is empty.
+    """
+
+    number: str
+    status: Status
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{_MARKS[self.status]} {self.number}"
+        if self.status == "not attempted":
+            return f"{text}: not attempted"
+        return f"{text}: {self.hint}" if self.hint else text
+
+
+def exercise(number: str) -> Callable[[Check], Check]:
+    """Register the decorated function as the check of exercise `number`, for instance "08.2".
+
+    Raises ValueError when the number is malformed or taken.
+    """
+    if not _NUMBER.fullmatch(number):
+        raise ValueError(f"an exercise is numbered like '08.2', not {number!r}")
+
+    def register(check: Check) -> Check:
+        if number in _checks:
+            raise ValueError(f"exercise {number} has two checks")
+        _checks[number] = check
+        return check
+
+    return register
+
+
+def require(condition: Any, hint: str) -> None:
+    """State that `condition` must hold of the answer; otherwise the reader sees `hint`."""
+    if not condition:
+        raise Wrong(hint)
+
+
+def numbers() -> list[str]:
+    """All exercise numbers of the book, in order."""
+    package = importlib.import_module(__package__)
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name.startswith("ch"):
+            _load(module.name)
+    return sorted(_checks, key=lambda number: (number[:2], int(number[3:])))
+
+
+def evaluate(number: str, answer: Any) -> Result:
+    """Judge an answer to exercise `number` without printing.
+
+    Whatever the answer does when it is called (raise, print, warn) ends in the result and nowhere
+    else. Raises ValueError when there is no such exercise.
+    """
+    check = _find(number)
+    if _is_blank(answer):
+        return Result(number, "not attempted")
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            check(answer)
+    except Wrong as wrong:
+        return Result(number, "wrong", str(wrong))
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [""])[0]
+        hint = f"checking your answer raised {type(error).__name__}" + (f": {said}" if said else "")
+        return Result(number, "wrong", hint)
+    return Result(number, "right")
+
+
+def check(number: str, answer: Any) -> None:
+    """Print one line on an answer to exercise `number`: right, wrong with a hint, or not attempted.
+
+    Args:
+        number: the exercise, as in its heading: "08.2".
+        answer: what the exercise asks for: a value, a tensor or a function. `...`, a function whose
+            body is only `...`, and a collection that holds `...` count as not attempted.
+
+    Never raises: an unknown number is reported in the same line.
+    """
+    try:
+        print(evaluate(number, answer))
+    except ValueError as error:
+        print(f"✗ {error}")
+
+
+def _find(number: str) -> Check:
+    if isinstance(number, str) and _NUMBER.fullmatch(number):
+        _load(f"ch{number[:2]}")
+        if number in _checks:
+            return _checks[number]
+    known = numbers()
+    chapter = [n for n in known if n[:2] == str(number)[:2]] or known
+    raise ValueError(f"there is no exercise {number!r}; did you mean one of {', '.join(chapter)}?")
+
+
+@cache
+def _load(name: str) -> None:
+    """Import the checks of one chapter; a chapter without checks is no error."""
+    full_name = f"{__package__}.{name}"
+    try:
+        importlib.import_module(full_name)
+    except ModuleNotFoundError as error:
+        if error.name != full_name:
+            raise
+
+
+def _is_blank(answer: Any) -> bool:
+    if answer is ...:
+        return True
+    if isinstance(answer, FunctionType):
+        return answer.__code__.co_code == _blank_code(answer)
+    if isinstance(answer, type):
+        methods = [value for value in vars(answer).values() if isinstance(value, FunctionType)]
+        return any(_is_blank(method) for method in methods)
+    if isinstance(answer, Mapping):
+        return any(_is_blank(value) for value in answer.values())
+    if isinstance(answer, list | tuple | set):
+        return any(_is_blank(value) for value in answer)
+    return False
+
+
+def _blank_code(function: FunctionType) -> bytes:
+    """The byte code of an empty function, with a docstring if `function` has one."""
+
+    def plain() -> None: ...
+
+    def documented() -> None:
+        """."""
+
+    template = documented if function.__doc__ is not None else plain
+    return template.__code__.co_code
