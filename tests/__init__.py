@@ -1,0 +1,1 @@
+"""The book's tests: see CONTRIBUTING.md for what runs when."""
