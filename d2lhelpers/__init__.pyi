@@ -17,6 +17,7 @@ from .linear_regression import linreg as linreg
 from .linear_regression import sgd as sgd
 from .linear_regression import squared_loss as squared_loss
 from .linear_regression import synthetic_data as synthetic_data
+from .linear_regression import take_batches as take_batches
 from .linear_regression_concise import MiniBatches as MiniBatches
 from .linear_regression_concise import load_array as load_array
 from .timing import Timer as Timer
@@ -39,5 +40,6 @@ __all__ = [
     "show_figure",
     "squared_loss",
     "synthetic_data",
+    "take_batches",
     "use_svg_display",
 ]

@@ -1,7 +1,7 @@
 """Checks of chapter 10, From scratch against nn: what the timings really say."""
 
-import statistics
 import time
+from statistics import mean, median
 
 import torch
 
@@ -11,6 +11,7 @@ from .registry import exercise, require
 
 @exercise("10.1")
 def converted_loss(answer) -> None:
+    require(isinstance(answer, int | float), "one number is wanted")
     value = float(answer)
     require(abs(value - 0.000228) > 1e-9, "that goes the other way: which definition has the half?")
     require(abs(value - 0.000114) > 1e-9, "the two definitions differ, so the number must change")
@@ -28,7 +29,7 @@ def learning_rate_of_the_sum(answer) -> None:
     for lr, batch_size in ((0.03, 10), (0.5, 64), (0.1, 1)):
         found, wanted = float(answer(lr, batch_size)), lr / (2 * batch_size)
         hints = {
-            lr: "the steps are then too long: look at both, the missing half and the missing mean",
+            lr: "far too long steps: how much larger is this gradient than chapter 08's?",
             lr / batch_size: "that takes care of the mean; chapter 08's loss has a half, too",
             lr / 2: "that takes care of the half; but this loss is a sum over the batch",
             2 * lr / batch_size: "the double gradient needs a shorter step, not a longer one",
@@ -53,16 +54,18 @@ def speed_up(answer) -> None:
     )
     for old, new in cases:
         found = float(answer(list(old), list(new)))
-        wanted = statistics.median(old) / statistics.median(new)
-        hints = {
-            1 / wanted: "upside down: a program that takes half the time is twice as fast",
-            statistics.mean(old) / statistics.mean(new): "the disturbed run decides: that is the mean",
-            min(old) / min(new): "that compares the single best runs; the medians were asked for",
-            sorted(old)[len(old) // 2] / sorted(new)[len(new) // 2]: "with an even number of times "
-            "there are two in the middle: take their mean",
-            old[len(old) // 2] / new[len(new) // 2]: "the median is the middle of the *sorted* times",
+        wanted = median(old) / median(new)
+        mistakes = {
+            "upside down: a program that takes half the time is twice as fast": 1 / wanted,
+            "the disturbed run decides: that is the mean": mean(old) / mean(new),
+            "that compares the best runs; the medians were asked for": min(old) / min(new),
+            "with an even number of times two stand in the middle: take their mean": (
+                sorted(old)[len(old) // 2] / sorted(new)[len(new) // 2]
+            ),
+            "the median is the middle of the *sorted* times": old[len(old) // 2]
+            / new[len(new) // 2],
         }
-        for mistake, hint in hints.items():
+        for hint, mistake in mistakes.items():
             if abs(mistake - wanted) > 1e-9:
                 require(abs(found - mistake) > 1e-9, hint)
         require(
@@ -106,7 +109,7 @@ def fair_comparison(answer) -> None:
     times = {name: values[-repeats:] for name, values in seconds.items()}
     for position, name in enumerate("fg"):
         # The checked functions take their own time, so a busy machine disturbs both sides alike.
-        value, wanted = float(found[position]), statistics.median(times[name])
+        value, wanted = float(found[position]), median(times[name])
         require(
             abs(value - wanted) < 0.2 * wanted + 5e-4,
             f"{name} took {1e3 * wanted:.1f} ms in the median, your function says "
@@ -157,10 +160,11 @@ def fast_train(answer) -> None:
         same_b = torch.allclose(found_b.reshape(1), wanted[1], rtol=1e-4, atol=1e-5)
         require(
             (same_w and same_b) or n == 40,
-            "right for 40 examples in batches of 10, wrong for 45: what is the last step divided by?",
+            "right for 40 examples in batches of 10, not for 45: what is the last step divided by?",
         )
         require(
-            not torch.equal(found_b.reshape(1), start[1]), "the bias is where it started: train it, too"
+            not torch.equal(found_b.reshape(1), start[1]),
+            "the bias is where it started: train it, too",
         )
         require(
             (same_w and same_b) or num_epochs > 1,
@@ -178,7 +182,7 @@ def fast_train(answer) -> None:
             begin = time.perf_counter()
             seeded(program, X, y, *start, 0.03, 10, 3)
             times[name].append(time.perf_counter() - begin)
-    ratio = statistics.median(times["slow"]) / statistics.median(times["fast"])
+    ratio = median(times["slow"]) / median(times["fast"])
     require(
         ratio >= 3,
         f"the same parameters, but only {ratio:.1f} times as fast; "

@@ -1,0 +1,308 @@
+"""A notebook in a real browser: start JupyterLab, run all cells, move the controls of a lab.
+
+Used by the fixtures in conftest.py and by benchmarks/lab_latency.py. Everything that JupyterLab
+writes goes to one temporary folder; it listens on the loopback address only, on a free port, with a
+random token.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import weakref
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Browser, Locator, Page, Playwright
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+WINDOW = {"width": 1280, "height": 800}
+_FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
+_PROBLEMS: weakref.WeakKeyDictionary[Page, list[str]] = weakref.WeakKeyDictionary()
+
+
+def find_chromium() -> str | None:
+    """Path of a Chromium; PLAYWRIGHT_CHROMIUM wins. None when there is none."""
+    named = os.environ.get("PLAYWRIGHT_CHROMIUM")
+    if named:
+        return named if Path(named).exists() else None
+    if Path("/usr/bin/chromium").exists():
+        return "/usr/bin/chromium"
+    found = (shutil.which(n) for n in ("chromium", "chromium-browser", "google-chrome", "chrome"))
+    return next((path for path in found if path), None)
+
+
+def start_chromium(playwright: Playwright) -> Browser:
+    """A headless Chromium; RuntimeError when none is installed."""
+    path = find_chromium()
+    if path is None:
+        raise RuntimeError("no Chromium found: install one or set PLAYWRIGHT_CHROMIUM to its path")
+    return playwright.chromium.launch(executable_path=path, args=_FLAGS.split())
+
+
+class JupyterLab:
+    """A JupyterLab server on temporary folders; stop it with `close`.
+
+    Args:
+        folder: where it may write; notebooks are served from its subfolder `notebooks`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.notebooks = folder / "notebooks"
+        self.notebooks.mkdir(parents=True)
+        self.log = folder / "jupyterlab.log"
+        self.token = secrets.token_hex(16)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        settings = folder / "settings"
+        _write_setting(settings, "apputils-extension", "notification", {"fetchNews": "false"})
+        _write_setting(settings, "docmanager-extension", "plugin", {"autosave": False})
+        environment = os.environ | {
+            "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "JUPYTER_DATA_DIR": str(folder / "data"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+            "JUPYTERLAB_SETTINGS_DIR": str(settings),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+            "IPYTHONDIR": str(folder / "ipython"),
+            "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", str(folder / "matplotlib")),
+            "PYTHONPATH": os.pathsep.join(
+                [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+            ),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "jupyter",
+            "lab",
+            "--no-browser",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={self.port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.root_dir={self.notebooks}",
+            f"--IdentityProvider.token={self.token}",
+            "--LabApp.news_url=",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            f"--ServerApp.allow_root={os.getuid() == 0 if hasattr(os, 'getuid') else False}",
+        ]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT
+            )
+        self._wait_until_up(90)
+
+    @property
+    def base(self) -> str:
+        """Address of the server."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def open(self, browser: Browser, notebook: Path) -> Page:
+        """A page showing a fresh copy of `notebook`, its kernel ready."""
+        # A name of its own, so that no kernel of an earlier page is found again.
+        name = f"{notebook.stem}_{secrets.token_hex(3)}.ipynb"
+        shutil.copyfile(notebook, self.notebooks / name)
+        page = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
+        _PROBLEMS[page] = found = []
+        page.on("console", lambda m: found.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: found.append(f"uncaught: {error}"))
+        page.on("websocket", lambda s: s.on("framereceived", lambda data: _inspect(data, found)))
+        # A busy JupyterLab asks for the kernel when it knows the notebook before the kernels.
+        question = page.locator(".jp-Dialog", has_text="Select Kernel")
+        page.add_locator_handler(question, _choose_python)
+        page.goto(f"{self.base}/lab/tree/{name}?reset&token={self.token}")
+        page.wait_for_selector(
+            '.jp-Notebook-ExecutionIndicator[data-status="idle"]', state="attached", timeout=90_000
+        )
+        return page
+
+    def shut_kernels(self) -> None:
+        """Stop all kernels, so that the next page finds a quiet machine."""
+        for kernel in json.loads(self._ask("/api/kernels")):
+            self._ask(f"/api/kernels/{kernel['id']}", "DELETE")
+
+    def tracebacks(self) -> list[str]:
+        """What the log of server and kernels says of exceptions, each with the lines after it."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        found = (n for n, line in enumerate(lines) if re.search(r"Traceback|Exception in", line))
+        return ["\n".join(lines[max(0, n - 2) : n + 30]) for n in found]
+
+    def close(self) -> None:
+        """Stop the server and its kernels."""
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _ask(self, path: str, method: str = "GET") -> bytes:
+        request = urllib.request.Request(
+            self.base + path, method=method, headers={"Authorization": f"token {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.read()
+
+    def _wait_until_up(self, seconds: float) -> None:
+        limit = time.monotonic() + seconds
+        while time.monotonic() < limit:
+            if self._process.poll() is not None:
+                break
+            try:
+                self._ask("/api/status")
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+            else:
+                return
+        self.close()
+        raise RuntimeError(f"JupyterLab did not start:\n{self.log.read_text(errors='replace')}")
+
+
+def run_all(page: Page, seconds: float = 120) -> None:
+    """Run all cells from the menu and wait until every code cell has a number."""
+    page.wait_for_selector(".jp-CodeCell .jp-InputPrompt", state="attached", timeout=30_000)
+    for _ in range(3):
+        before = _prompts(page)
+        page.click('li.lm-MenuBar-item:has-text("Run")')
+        page.click('.lm-Menu-item[data-command="runmenu:run-all"]')
+        # The click is lost now and then while the page is still settling. Cells that are only now
+        # attached to the page change the list as well, hence the look at the old ones alone.
+        if _wait(lambda before=before: _prompts(page)[: len(before)] != before, 5):
+            break
+    if not _wait(lambda: all(re.fullmatch(r"\[\d+\]:?", p) for p in _prompts(page)), seconds):
+        raise TimeoutError(f"cells still running after {seconds} s: {_prompts(page)}")
+
+
+def lab(page: Page, n: int = 0) -> Locator:
+    """The n-th lab on the page, scrolled into view, its picture loaded and settled."""
+    box = page.locator(".d2l-lab").nth(n)
+    box.wait_for(timeout=30_000)
+    box.scroll_into_view_if_needed()
+    image = box.locator("img")
+    image.wait_for(timeout=30_000)
+    image.evaluate("image => image.decode()")
+    wait_until_quiet(box)
+    return box
+
+
+def control(box: Locator, label: str) -> Locator:
+    """What takes the keys of the control with this label: handle, list, checkbox or button."""
+    if label == "Reset":
+        return box.get_by_role("button", name="Reset")
+    row = box.locator(".widget-inline-hbox").filter(
+        has=box.page.locator(".widget-label", has_text=re.compile(rf"^{re.escape(label)}(?: \(|$)"))
+    )
+    return row.locator(".noUi-handle, select, input[type=checkbox]").first
+
+
+def press(handle: Locator, key: str = "ArrowRight", times: int = 1) -> None:
+    """Press a key on a control, as fast as the browser takes them."""
+    handle.focus()
+    for _ in range(times):
+        handle.page.keyboard.press(key)
+
+
+def picture(box: Locator) -> str:
+    """The address of the picture shown now; it changes with every picture."""
+    return box.locator("img").get_attribute("src") or ""
+
+
+def picture_bytes(box: Locator) -> bytes:
+    """The file of the picture shown now."""
+    values = box.locator("img").evaluate(
+        "async image => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
+    )
+    return bytes(values)
+
+
+def sentence(box: Locator) -> str:
+    """What the lab says about its picture."""
+    return box.locator("[role=status]").inner_text()
+
+
+def wait_for_change(box: Locator, old: str, seconds: float = 10) -> None:
+    """Wait until the picture is not the one at the address `old`; TimeoutError when it stays."""
+    if not _wait(lambda: picture(box) != old, seconds):
+        raise TimeoutError(f"the picture did not change within {seconds} s")
+
+
+def wait_until_quiet(box: Locator, seconds: float = 0.4) -> None:
+    """Wait until picture and sentence have stayed the same for a while."""
+    shown, since = (picture(box), sentence(box)), time.monotonic()
+    while time.monotonic() - since < seconds:
+        time.sleep(0.02)
+        now = (picture(box), sentence(box))
+        if now != shown:
+            shown, since = now, time.monotonic()
+
+
+def screenshot(page: Page, name: str) -> Path:
+    """Save the window as a PNG in the folder SCREENSHOTS (default: tests/browser/screenshots)."""
+    folder = Path(os.environ.get("SCREENSHOTS") or Path(__file__).with_name("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
+    page.screenshot(path=path)
+    return path
+
+
+def problems(page: Page) -> list[str]:
+    """Errors in the browser's console and tracebacks among the kernel's messages, so far."""
+    return list(_PROBLEMS[page])
+
+
+def write_notebook(path: Path, cells: list[str]) -> Path:
+    """A notebook of code cells, for tests that need one of their own."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    nbformat.write(notebook, path)
+    return path
+
+
+def _write_setting(folder: Path, package: str, plugin: str, values: dict[str, object]) -> None:
+    path = folder / "@jupyterlab" / package / f"{plugin}.jupyterlab-settings"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values))
+
+
+def _prompts(page: Page) -> list[str]:
+    # innerText is empty for cells that are off screen.
+    return page.eval_on_selector_all(
+        ".jp-CodeCell .jp-InputPrompt", "found => found.map(prompt => prompt.textContent)"
+    )
+
+
+def _inspect(data: str | bytes, found: list[str]) -> None:
+    frame = data.encode() if isinstance(data, str) else data
+    if b"Traceback (most recent call last)" in frame:
+        found.append(f"from the kernel: {frame[-2000:].decode(errors='replace')}")
+
+
+def _choose_python(question: Locator) -> None:
+    question.locator("select").select_option(label="Python 3 (ipykernel)")
+    question.locator(".jp-mod-accept").click()
+    question.page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+
+
+def _wait(condition, seconds: float) -> bool:
+    limit = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.02)
+    return True
