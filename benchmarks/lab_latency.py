@@ -1,0 +1,172 @@
+"""From a key press on a slider to the new picture in the page: JupyterLab, headless Chromium.
+
+    python -m benchmarks.lab_latency [--presses 80]
+
+Presses an arrow key on the learning-rate slider of each lab, one press at a time, and of the plain
+construction that most notebooks use for the same model: `interactive_output` with an inline figure.
+All clocks are the page's: the key event's time stamp, the moment the `src` of the picture changes
+(what is called latency here), and the moment the new picture is decoded. All are measured one after
+the other in one run. Writes benchmarks/results/lab_latency.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import random
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+
+import lab_page  # noqa: E402 - the folder of the browser tests is not a package
+
+RESULTS = ROOT / "benchmarks" / "results" / "lab_latency.json"
+PLAIN = """
+import ipywidgets, matplotlib.pyplot as plt
+from d2lhelpers.labs.controls import LABEL_WIDTH
+model = d2l.labs.LearningRateAndBatchSize()
+slider = model.controls["learning_rate"].build()
+def show(learning_rate):
+    result = model.run(learning_rate=learning_rate)
+    data, theta = result.data, result.theta
+    figure, (curve, fit, plane) = plt.subplots(1, 3, figsize=(8.4, 3.3))
+    curve.semilogy(result.seen, result.loss)
+    curve.set_title("Training loss")
+    fit.plot(data.X[:, 0], data.y, ".", alpha=0.3)
+    fit.plot([-3, 3], [theta[-1, 2] - 3 * theta[-1, 0], theta[-1, 2] + 3 * theta[-1, 0]])
+    plane.plot(theta[:, 0], theta[:, 2])
+    plt.show()
+    print(model.describe(result))
+box = ipywidgets.VBox(
+    [slider, ipywidgets.interactive_output(show, {"learning_rate": slider})])
+box.add_class("plain-lab")
+box
+"""
+_WATCH = """box => {
+    window.shown = null
+    document.addEventListener('keydown', e => { window.pressed = e.timeStamp }, true)
+    new MutationObserver(changes => {
+        const image = box.querySelector('img')
+        const touched = changes.some(c => c.type === 'attributes' ? c.target.tagName === 'IMG'
+            : [...c.addedNodes].some(n => n.querySelector &&
+                (n.tagName === 'IMG' || n.querySelector('img'))))
+        if (!touched || !image || !image.src) return
+        const changed = performance.now() - window.pressed
+        image.decode().then(() => {
+            window.shown = [changed, performance.now() - window.pressed]
+        }).catch(() => {})
+    }).observe(box, {subtree: true, childList: true, attributes: true, attributeFilter: ['src']})
+}"""
+
+
+def measure(page: Page, box: Locator, handle: Locator, presses: int) -> dict[str, Any]:
+    """Milliseconds from key to picture, for `presses` single presses back and forth."""
+    box.evaluate(_WATCH)
+    handle.focus()
+    changed, decoded = [], []
+    rng = random.Random(0)
+    for press in range(presses + 5):
+        page.evaluate("window.shown = null")
+        page.keyboard.press("ArrowRight" if press // 10 % 2 == 0 else "ArrowLeft")
+        page.wait_for_function("window.shown !== null", timeout=20_000, polling=20)
+        times = page.evaluate("window.shown")
+        if press >= 5:  # the first presses warm up fonts and caches
+            changed.append(times[0])
+            decoded.append(times[1])
+        page.wait_for_timeout(120 + rng.uniform(0, 60))  # not in step with any timer
+    return {"presses": presses, "latency_ms": _spread(changed), "decoded_ms": _spread(decoded)}
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    return {
+        "median": round(statistics.median(ordered), 1),
+        "p95": round(ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))], 1),
+        "min": round(ordered[0], 1),
+        "max": round(ordered[-1], 1),
+    }
+
+
+def run(presses: int) -> dict[str, Any]:
+    """Both labs and the plain construction, one page each, in one browser."""
+    makers = {
+        "LearningRate": "d2l.labs.LearningRate()",
+        "LearningRateAndBatchSize": "d2l.labs.LearningRateAndBatchSize()",
+        "interactive_output with an inline figure": PLAIN,
+    }
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
+        server = lab_page.JupyterLab(folder / "jupyterlab")
+        try:
+            browser = lab_page.start_chromium(playwright)
+            for label, source in makers.items():
+                path = folder / "lab.ipynb"
+                lab_page.write_notebook(path, ["import d2lhelpers as d2l", source])
+                page = server.open(browser, path)
+                lab_page.run_all(page)
+                if source is PLAIN:
+                    box = page.locator(".plain-lab")
+                    box.locator("img").wait_for(timeout=30_000)
+                    handle = box.locator(".noUi-handle")
+                else:
+                    box = lab_page.lab(page)
+                    handle = lab_page.control(box, "learning rate η")
+                results[label] = measure(page, box, handle, presses)
+                page.close()
+                server.shut_kernels()
+            chromium = browser.version
+            browser.close()
+        finally:
+            server.close()
+    plain = results["interactive_output with an inline figure"]["latency_ms"]["median"]
+    return {
+        "what": "key press on a slider to new picture in the page, JupyterLab, headless Chromium",
+        "command": "python -m benchmarks.lab_latency " + " ".join(sys.argv[1:]),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": {
+            "processors": os.cpu_count(),
+            "architecture": platform.machine(),
+            "load_1_minute": round(os.getloadavg()[0], 2),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "chromium": chromium,
+            **{
+                package: importlib.metadata.version(package)
+                for package in ("jupyterlab", "ipykernel", "ipywidgets", "matplotlib", "numpy")
+            },
+        },
+        "results": results,
+        "times_faster_than_plain": {
+            name: round(plain / result["latency_ms"]["median"], 1)
+            for name, result in results.items()
+        },
+    }
+
+
+def main() -> None:
+    """Measure, print a table, and store the numbers."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--presses", type=int, default=80, help="presses per lab (60 or more)")
+    outcome = run(parser.parse_args().presses)
+    for name, result in outcome["results"].items():
+        latency = result["latency_ms"]
+        print(f"{name:42} median {latency['median']:6.1f} ms   p95 {latency['p95']:6.1f} ms")
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(outcome, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

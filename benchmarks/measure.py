@@ -1,0 +1,105 @@
+"""Side-by-side timing: candidates take turns in one process, so that noise hits all alike."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a median, and its ratio to the peer measured in the same run.
+
+    `ratio` is peer / this, so more is better, unless `target` says otherwise ("≤ ...").
+    """
+
+    what: str
+    milliseconds: float
+    peer: str
+    ratio: float
+    target: str = ""
+    met: bool | None = None
+
+
+def take_turns(
+    candidates: Mapping[str, Callable[[], object]], rounds: int, warmup: int = 1
+) -> dict[str, float]:
+    """Median seconds of each candidate over `rounds` rounds in which each runs once."""
+    for _ in range(warmup):
+        for run in candidates.values():
+            run()
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(rounds):
+        for name, run in candidates.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def at_least(
+    what: str, seconds: float, peer: str, peer_seconds: float, target: float | None = None
+) -> Row:
+    """A row that should be `target` times faster than its peer."""
+    ratio = peer_seconds / seconds
+    wanted, met = ("", None) if target is None else (f"≥ {target:g}", ratio >= target)
+    return Row(what, seconds * 1e3, peer, ratio, wanted, met)
+
+
+def at_most(what: str, seconds: float, peer: str, peer_seconds: float, target: float) -> Row:
+    """A row whose cost should be at most `target` times its peer's; the ratio is this / peer."""
+    ratio = seconds / peer_seconds
+    return Row(what, seconds * 1e3, peer, ratio, f"≤ {target:g}", ratio <= target)
+
+
+def machine() -> dict[str, object]:
+    """What a figure depends on: versions, processor kind and number of cores, day."""
+    packages = ("torch", "numpy", "matplotlib", "ipykernel", "ipywidgets", "jupyterlab", "d2l")
+    return {
+        "date": datetime.date.today().isoformat(),
+        "system": platform.system(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in packages},
+    }
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def store(name: str, rows: Iterable[Row], command: str) -> None:
+    """Write results/<name>.json and print the rows."""
+    rows = list(rows)
+    record = {"command": command, **machine(), "rows": [asdict(row) for row in rows]}
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(record, indent=1, ensure_ascii=False)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    print(table(rows))
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The rows as a Markdown table."""
+    lines = ["| what | ms | ratio | against | target |", "|---|---|---|---|---|"]
+    for row in rows:
+        verdict = {True: " ✓", False: " ✗", None: ""}[row.met]
+        lines.append(
+            f"| {row.what} | {row.milliseconds:.3g} | {row.ratio:.3g} | {row.peer} "
+            f"| {row.target}{verdict} |"
+        )
+    return "\n".join(lines)
