@@ -17,9 +17,12 @@ help:
 setup:
 	@$(PYTHON) tools/setup_environment.py --torch $(TORCH)
 
-# The address with its token is printed below; the browser opens by itself where there is one.
+# JupyterLab prints the address with its token and opens a browser where there is one. It asks nobody
+# for news or updates, so it starts the same without a network.
 lab: setup
-	$(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_ARGS) notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(ALLOW_ROOT) --ServerApp.root_dir="$(CURDIR)" \
+	  --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb --LabApp.news_url= \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(LAB_ARGS)
 
 test: setup
 	$(BIN)/python -m pytest $(TEST_ARGS)

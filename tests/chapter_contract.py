@@ -154,6 +154,8 @@ def one_exercise(cells: list[NotebookNode], number: str) -> Iterator[str]:
         yield f"attempt and solution end with different checks: {lines[0]} and {lines[1]}"
     if "..." not in attempt.source:
         yield "the attempt holds no `...` to replace"
+    if solution.source.partition("\n")[0] != f"# Solution of {number}":
+        yield f"the solution does not begin with '# Solution of {number}', which its bar shows"
     if not solution.metadata.get("jupyter", {}).get("source_hidden"):
         yield "the solution is not collapsed (jupyter.source_hidden)"
     if printed(attempt) != f"… {number}: not attempted\n":

@@ -16,6 +16,7 @@ cells and how it compares (so nbval is pinned, and `test_nbval_adapter.py` tests
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -69,6 +70,8 @@ def unit(number: str) -> float:
 def close(stored: str, new: str) -> bool:
     """Whether two printed numbers stand for the same result."""
     x, y = float(stored), float(new)
+    if x == y or not math.isfinite(x - y):
+        return x == y
     scale, difference = max(abs(x), abs(y)), abs(x - y)
     if difference <= RELATIVE * scale:
         return True
@@ -114,7 +117,7 @@ def unpadded(text: str, after_number: bool, before_number: bool) -> str:
 def number_difference(stored: str, new: str) -> str:
     """Two numbers that do not agree, in words."""
     x, y = float(stored), float(new)
-    relative = abs(x - y) / max(abs(x), abs(y))
+    relative = abs(x - y) / max(abs(x), abs(y)) if math.isfinite(x - y) else math.inf
     return f"{stored} became {new}, relative difference {relative:.1e} (allowed {RELATIVE:.0e})"
 
 

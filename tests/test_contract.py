@@ -90,7 +90,12 @@ def sample() -> NotebookNode:
             markdown(f"### Exercise {number} (objective 2)\n\nMeasure.", "exercise"),
             code(f"answer = ...\n{last}", f"… {number}: not attempted\n", "attempt"),
             markdown(f"Solution of {number}: try first"),
-            code(f"answer = 3\n{last}", f"✓ {number}\n", "solution", hidden=True),
+            code(
+                f"# Solution of {number}\nanswer = 3\n{last}",
+                f"✓ {number}\n",
+                "solution",
+                hidden=True,
+            ),
         ]
     cells += [
         markdown("We fitted.", "summary"),
@@ -155,7 +160,8 @@ DEFECTS = {
     "no solution": (drop(EXERCISE + 3), "1 attempt and 0 solution"),
     "no bar": (drop(EXERCISE + 2), "no 'Solution of 08.1'"),
     "attempt unchecked": (put(EXERCISE + 1, "d2l.check", "print"), "the attempt does not end"),
-    "solution checks another": (put(EXERCISE + 3, "08.1", "08.2"), "the solution does not end"),
+    "solution checks another": (put(EXERCISE + 3, '"08.1"', '"08.2"'), "the solution does not end"),
+    "solution shows itself": (put(EXERCISE + 3, "# Solution of 08.1\n", ""), "which its bar shows"),
     "different checks": (put(EXERCISE + 3, ", answer", ", ans"), "different checks"),
     "nothing to replace": (put(EXERCISE + 1, "...", "3"), "no `...`"),
     "solution open": (

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -57,11 +58,13 @@ class JupyterLab:
 
     Args:
         folder: where it may write; notebooks are served from its subfolder `notebooks`.
+        book: a copy of the repository; then the server is started there by `make lab`, as a reader
+            starts it, and the token is the one that it prints.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.notebooks = folder / "notebooks"
-        self.notebooks.mkdir(parents=True)
+    def __init__(self, folder: Path, book: Path | None = None) -> None:
+        self.notebooks = book or folder / "notebooks"
+        self.notebooks.mkdir(parents=True, exist_ok=True)
         self.log = folder / "jupyterlab.log"
         self.token = secrets.token_hex(16)
         with socket.socket() as free:
@@ -83,25 +86,29 @@ class JupyterLab:
             ),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         }
+        root = hasattr(os, "getuid") and os.getuid() == 0
         command = [
-            sys.executable,
-            "-m",
-            "jupyter",
-            "lab",
-            "--no-browser",
-            "--ServerApp.ip=127.0.0.1",
-            f"--ServerApp.port={self.port}",
+            *(sys.executable, "-m", "jupyter", "lab", "--no-browser", f"--port={self.port}"),
             "--ServerApp.port_retries=0",
+            "--expose-app-in-browser",
             f"--ServerApp.root_dir={self.notebooks}",
             f"--IdentityProvider.token={self.token}",
-            "--LabApp.news_url=",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            f"--ServerApp.allow_root={os.getuid() == 0 if hasattr(os, 'getuid') else False}",
+            f"--ServerApp.allow_root={root}",
         ]
+        if book:
+            options = f"--no-browser --expose-app-in-browser --port={self.port}"
+            command = ["make", "lab", f"LAB_ARGS={options}"]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                command, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT
+                command,
+                env=environment,
+                cwd=book or folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # make and what it started are stopped together
             )
+        if book:
+            self.token = self._printed_token(90)
         self._wait_until_up(90)
 
     @property
@@ -114,6 +121,10 @@ class JupyterLab:
         # A name of its own, so that no kernel of an earlier page is found again.
         name = f"{notebook.stem}_{secrets.token_hex(3)}.ipynb"
         shutil.copyfile(notebook, self.notebooks / name)
+        return self.open_served(browser, name)
+
+    def open_served(self, browser: Browser, name: str) -> Page:
+        """A page showing the notebook at this path below the server's folder, its kernel ready."""
         page = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
         _PROBLEMS[page] = found = []
         page.on("console", lambda m: found.append(m.text) if m.type == "error" else None)
@@ -141,11 +152,11 @@ class JupyterLab:
 
     def close(self) -> None:
         """Stop the server and its kernels."""
-        self._process.terminate()
+        os.killpg(self._process.pid, signal.SIGTERM)
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def _ask(self, path: str, method: str = "GET") -> bytes:
@@ -154,6 +165,17 @@ class JupyterLab:
         )
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.read()
+
+    def _printed_token(self, seconds: float) -> str:
+        """The token in the address that the server prints."""
+        address = re.compile(rf"http://(?:localhost|127\.0\.0\.1):{self.port}/\S*\?token=(\w+)")
+        limit = time.monotonic() + seconds
+        while time.monotonic() < limit and self._process.poll() is None:
+            found = address.search(self.log.read_text(errors="replace"))
+            if found:
+                return found[1]
+            time.sleep(0.2)
+        raise RuntimeError(f"no address was printed:\n{self.log.read_text(errors='replace')}")
 
     def _wait_until_up(self, seconds: float) -> None:
         limit = time.monotonic() + seconds
@@ -171,22 +193,34 @@ class JupyterLab:
 
 
 def run_all(page: Page, seconds: float = 120) -> None:
-    """Run all cells from the menu and wait until every code cell has a number."""
-    page.wait_for_selector(".jp-CodeCell .jp-InputPrompt", state="attached", timeout=30_000)
+    """Clear all outputs, run all cells from the menu, and wait until every one has run."""
+    page.evaluate("window.jupyterapp.commands.execute('editmenu:clear-all')")
     for _ in range(3):
-        before = _prompts(page)
         page.click('li.lm-MenuBar-item:has-text("Run")')
         page.click('.lm-Menu-item[data-command="runmenu:run-all"]')
-        # The click is lost now and then while the page is still settling. Cells that are only now
-        # attached to the page change the list as well, hence the look at the old ones alone.
-        if _wait(lambda before=before: _prompts(page)[: len(before)] != before, 5):
+        # The click is lost now and then while the page is still settling.
+        if _wait(lambda: any(_execution_counts(page)), 5):
             break
-    if not _wait(lambda: all(re.fullmatch(r"\[\d+\]:?", p) for p in _prompts(page)), seconds):
-        raise TimeoutError(f"cells still running after {seconds} s: {_prompts(page)}")
+    if not _wait(lambda: all(_execution_counts(page)), seconds):
+        raise TimeoutError(f"cells still running after {seconds} s: {_execution_counts(page)}")
 
 
 def lab(page: Page, n: int = 0) -> Locator:
     """The n-th lab on the page, scrolled into view, its picture loaded and settled."""
+    # JupyterLab takes cells far from the window off the page.
+    page.evaluate(
+        """async n => {
+            const notebook = window.jupyterapp.shell.currentWidget.content
+            const cells = Array.from(notebook.model.cells)
+            const labs = cells.filter(
+                cell => cell.sharedModel.getSource().includes("d2l.labs."))
+            if (labs.length > n) {
+                notebook.activeCellIndex = cells.indexOf(labs[n])
+                await notebook.scrollToItem(notebook.activeCellIndex, 'smart')
+            }
+        }""",
+        n,
+    )
     box = page.locator(".d2l-lab").nth(n)
     box.wait_for(timeout=30_000)
     box.scroll_into_view_if_needed()
@@ -212,6 +246,40 @@ def press(handle: Locator, key: str = "ArrowRight", times: int = 1) -> None:
     handle.focus()
     for _ in range(times):
         handle.page.keyboard.press(key)
+
+
+def drag(handle: Locator, pixels: float) -> None:
+    """Drag a slider's handle to the right with the mouse."""
+    handle.scroll_into_view_if_needed()
+    handle.page.wait_for_timeout(300)  # the page may still move under the mouse
+    frame = handle.bounding_box()
+    assert frame is not None, "the handle is not on the page"
+    x, y = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
+    mouse = handle.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + pixels, y, steps=8)
+    mouse.up()
+
+
+def press_times(box: Locator, handle: Locator, presses: int) -> list[float]:
+    """Milliseconds from each of some key presses to the new picture, measured in the page."""
+    box.locator("img").evaluate(
+        """image => {
+            window.shown = 0
+            new MutationObserver(() => window.shown = performance.now())
+                .observe(image, {attributes: true, attributeFilter: ['src']})
+            document.addEventListener('keydown', e => window.pressed = e.timeStamp, true)
+        }"""
+    )
+    found = []
+    for n in range(presses):
+        old = picture(box)
+        press(handle, "ArrowRight" if n % 2 else "ArrowLeft")
+        wait_for_change(box, old)
+        wait_until_quiet(box, 0.15)
+        found.append(box.page.evaluate("window.shown - window.pressed"))
+    return found
 
 
 def picture(box: Locator) -> str:
@@ -280,10 +348,12 @@ def _write_setting(folder: Path, package: str, plugin: str, values: dict[str, ob
     path.write_text(json.dumps(values))
 
 
-def _prompts(page: Page) -> list[str]:
-    # innerText is empty for cells that are off screen.
-    return page.eval_on_selector_all(
-        ".jp-CodeCell .jp-InputPrompt", "found => found.map(prompt => prompt.textContent)"
+def _execution_counts(page: Page) -> list[int | None]:
+    """The number of each code cell, None before it has run; the page itself hides some of them."""
+    return page.evaluate(
+        """() => Array.from(window.jupyterapp.shell.currentWidget.content.model.cells)
+            .filter(cell => cell.type === 'code' && cell.sharedModel.getSource().trim())
+            .map(cell => cell.executionCount)"""
     )
 
 

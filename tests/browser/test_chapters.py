@@ -1,0 +1,114 @@
+"""The chapters as a reader meets them: `make lab`, run all, drag a slider of the lab."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="Playwright is not installed")
+
+import lab_page as at
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+PART2 = "notebooks/part2_linear_regression"
+# Chapter, label of the slider that is dragged, what the lab says after its largest value.
+LABS = [
+    ("notebooks/00_start_here.ipynb", "learning rate η", "Diverged"),
+    (f"{PART2}/07_gradient_descent.ipynb", "learning rate η", "Diverges"),
+    (f"{PART2}/08_linear_regression.ipynb", "learning rate η", "Diverged"),
+]
+SLOWEST_PICTURE = 180  # milliseconds; benchmarks/lab_latency.py measures the median and its spread
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository's own files, with the environment that is there already."""
+    folder = tmp_path_factory.mktemp("book") / "book"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=at.REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in listed.stdout.split("\0"):
+        source = at.REPOSITORY / name
+        if name and source.is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / name)
+    (folder / ".venv").symlink_to(at.REPOSITORY / ".venv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def make_lab(book, tmp_path_factory: pytest.TempPathFactory) -> Iterator[at.JupyterLab]:
+    """The server that the README's command starts."""
+    if not (at.REPOSITORY / ".venv").exists():
+        pytest.skip("the README's command needs .venv, which `make setup` creates")
+    server = at.JupyterLab(tmp_path_factory.mktemp("make_lab"), book=book)
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize(("chapter", "label", "verdict"), LABS)
+def test_a_chapter_runs_and_its_lab_answers(browser, make_lab, chapter, label, verdict):
+    page = make_lab.open_served(browser, chapter)
+    at.run_all(page, seconds=300)
+    box = at.lab(page)
+    name = Path(chapter).stem
+
+    handle = at.control(box, label)
+    old, before, words = at.picture(box), at.picture_bytes(box), at.sentence(box)
+    at.drag(handle, 30)
+    at.screenshot(page, f"{name}_dragged")
+    at.wait_for_change(box, old)
+    at.wait_until_quiet(box)
+    assert at.picture_bytes(box) != before
+    assert at.sentence(box) != words
+
+    answers = at.press_times(box, handle, presses=20)
+    print(f"{name}: {statistics.median(answers):.0f} ms from key to picture (median of 20)")
+    assert statistics.median(answers) < SLOWEST_PICTURE
+
+    old = at.picture(box)
+    at.press(handle, "End")
+    at.wait_for_change(box, old)
+    at.wait_until_quiet(box)
+    assert at.sentence(box).startswith(verdict)
+    at.screenshot(page, f"{name}_diverged")
+
+    assert at.problems(page) == []
+    page.close()
+    make_lab.shut_kernels()
+    assert make_lab.tracebacks() == []
+
+
+def test_a_solution_opens_and_the_attempt_is_checked(browser, make_lab):
+    page = make_lab.open_served(browser, "notebooks/00_start_here.ipynb")
+    at.run_all(page)
+    attempt = page.locator(".jp-CodeCell", has_text="days = ...").first
+    assert "… 00.1: not attempted" in attempt.locator(".jp-OutputArea").inner_text()
+    editor = attempt.locator(".cm-content")
+    editor.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type('d2l.check("00.1", 365)')
+    page.keyboard.press("Shift+Enter")
+    attempt = page.locator(".jp-CodeCell", has_text='d2l.check("00.1", 365)').first
+    attempt.locator("text=a leap year has one day more").wait_for(timeout=20_000)
+    assert page.locator("text=days = 366").count() == 0, "the solution is closed"
+    page.close()
+    make_lab.shut_kernels()
+
+
+def test_the_server_keeps_jupyters_defaults(make_lab):
+    log = make_lab.log.read_text()
+    assert "http://localhost" in log or "http://127.0.0.1" in log
+    assert "0.0.0.0" not in log and "*:" not in log
+    import urllib.error
+    import urllib.request
+
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{make_lab.base}/api/contents", timeout=20)
