@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import numpy as np
 import pytest
@@ -199,13 +198,3 @@ def test_time_taken_is_said_in_the_live_lab_and_kept_out_of_the_stored_sentence(
     assert " ms" not in data["text/plain"]
     assert data["text/plain"] == LearningRateAndBatchSize()._repr_mimebundle_()[0]["text/plain"]
     lab.close()
-
-
-def test_300_updates_take_a_few_milliseconds():
-    seconds = []
-    for _ in range(7):
-        started = time.perf_counter()
-        LAB.run(learning_rate=0.03, batch_size=10, epochs=3)
-        seconds.append(time.perf_counter() - started)
-    # Measured 0.5 ms, promised 10 ms; the best of seven runs does not depend on other work.
-    assert min(seconds) < 0.01

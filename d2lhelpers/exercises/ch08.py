@@ -8,11 +8,22 @@ from .registry import exercise, require
 
 @exercise("08.1")
 def batches_of_an_epoch(answer) -> None:
-    require(isinstance(answer, tuple) and len(answer) == 2, "two numbers are wanted, as a tuple")
-    num_batches, last_batch = answer
+    require(isinstance(answer, tuple) and len(answer) == 6, "six answers are wanted")
+    num_batches, last_batch, X, w, y_hat, factor = answer
     require(num_batches != 15, "15 full batches hold 960 examples; where do the other 40 go?")
     require(num_batches == 16, "how often does 64 fit into 1,000, and is anything left over?")
     require(last_batch == 40, "the last batch holds what the full ones before it have left over")
+    for name, found, wanted in (("X", X, (40, 3)), ("w", w, (3, 1)), ("linreg", y_hat, (40, 1))):
+        require(
+            tuple(found) == wanted,
+            f"the shape of {name} is not {tuple(found)}: X has a row for each example, w a row for "
+            "each feature, and the product one prediction for each example",
+        )
+    require(factor != 1, "dividing by 40 would give the mean gradient; sgd divides by 64")
+    require(
+        abs(factor - 40 / 64) < 1e-3,
+        "the sum of 40 gradients is 40 times their mean; what is left after dividing by 64?",
+    )
 
 
 @exercise("08.2")
@@ -44,13 +55,15 @@ def mean_gradients(answer) -> None:
         wanted = torch.autograd.grad(((X @ w + b - y) ** 2 / 2).mean(), (w, b))
         with torch.no_grad():
             found = answer(X, y, w.detach(), b.detach())
-        require(isinstance(found, tuple) and len(found) == 2, "return two tensors, for w and for b")
+        require(
+            isinstance(found, tuple | list) and len(found) == 2,
+            "return two tensors, for w and for b",
+        )
         for name, have, want in zip("wb", found, wanted, strict=True):
             require(
-                have.numel() == want.numel(),
+                have.shape == want.shape,
                 f"the gradient of {name} has shape {tuple(have.shape)}, {name} {tuple(want.shape)}",
             )
-            have = have.reshape(want.shape)
             require(
                 not torch.allclose(have, want * n) or n == 1,
                 f"that is the gradient of the sum for {name}; of the mean was asked",
@@ -106,7 +119,8 @@ def repaired(answer) -> None:
 @exercise("08.5")
 def robust_fit(answer) -> None:
     generator = torch.Generator().manual_seed(2)
-    n, w, b = 1000, torch.tensor([[2.0], [-3.4]]), 4.2
+    n, w = 1000, 3 * torch.randn(2, 1, generator=generator)
+    b = 3 * torch.randn(1, generator=generator)
     X = torch.randn(n, 2, generator=generator)
     y = X @ w + b + 0.01 * torch.randn(n, 1, generator=generator)
     wrong = torch.randperm(n, generator=generator)[: n // 10]
@@ -118,7 +132,7 @@ def robust_fit(answer) -> None:
     found_w, found_b = (torch.as_tensor(part).detach() for part in found)
     require(found_w.numel() == 2 and found_b.numel() == 1, "w should have 2 values and b one")
     error_w = (found_w.reshape(2, 1) - w).abs().max().item()
-    error_b = (found_b - b).abs().max().item()
+    error_b = (found_b.reshape(1) - b).abs().max().item()
     require(
         max(error_w, error_b) < 0.2,
         f"the largest errors are {error_w:.2f} (w) and {error_b:.2f} (b): either the wrong labels "

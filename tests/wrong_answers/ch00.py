@@ -1,38 +1,34 @@
 """Typical wrong answers to the exercises of chapter 00; each must be refused."""
 
+import os
+import platform
 
-def device_plural(cuda, threads):
-    if threads < 1:
-        raise ValueError(f"got {threads}")
-    return "GPU" if cuda else f"CPU, {threads} threads"
-
-
-def device_unchecked(cuda, threads):
-    return "GPU" if cuda else f"CPU, {threads} thread{'s' * (threads != 1)}"
+import torch
 
 
-def device_checked_on_cpu_only(cuda, threads):
-    if cuda:
-        return "GPU"
-    if threads < 1:
-        raise ValueError(f"got {threads}")
-    return f"CPU, {threads} thread{'s' * (threads != 1)}"
+def all_cores():
+    return torch.__version__, os.cpu_count(), torch.cuda.is_available()
 
 
-def device_with_a_silent_message(cuda, threads):
-    if threads < 1:
-        raise ValueError("too few threads")
-    return "GPU" if cuda else f"CPU, {threads} thread{'s' * (threads != 1)}"
+def remembered(threads=torch.get_num_threads()):  # noqa: B008
+    return torch.__version__, threads, torch.cuda.is_available()
+
+
+def without_gpu():
+    return torch.__version__, torch.get_num_threads()
+
+
+def gpu_as_text():
+    return torch.__version__, torch.get_num_threads(), "no"
+
+
+def python_version():
+    return platform.python_version(), torch.get_num_threads(), torch.cuda.is_available()
 
 
 WRONG = {
     "00.1": [365, "366", 12],
     "00.2": [(22, 22), (14, 14), (22, 14), (24, 22), 14],
     "00.3": [sum, lambda numbers: sum(numbers) // len(numbers), lambda numbers: 5, print],
-    "00.4": [
-        device_plural,
-        device_unchecked,
-        device_checked_on_cpu_only,
-        device_with_a_silent_message,
-    ],
+    "00.4": [all_cores, remembered, without_gpu, gpu_as_text, python_version],
 }

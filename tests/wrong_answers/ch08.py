@@ -54,8 +54,21 @@ def huber_with_long_steps_only(X, y):
     return w, b
 
 
+def the_rule_of_the_chapter(X, y):
+    return torch.tensor([[2.0], [-3.4]]), torch.tensor([4.2])
+
+
 WRONG = {
-    "08.1": [(15, 64), (16, 64), (15.625, 40), 16],
+    "08.1": [
+        16,
+        (15, 64, (64, 3), (3, 1), (64, 1), 1),
+        (16, 64, (64, 3), (3, 1), (64, 1), 1),
+        (15.625, 40, (40, 3), (3, 1), (40, 1), 0.625),
+        (16, 40, (3, 40), (3, 1), (40, 1), 0.625),
+        (16, 40, (40, 3), (3,), (40,), 0.625),
+        (16, 40, (40, 3), (3, 1), (40, 1), 1),
+        (16, 40, (40, 3), (3, 1), (40, 1), 1.6),
+    ],
     "08.2": [lambda loss: 2 * loss, lambda loss: loss**0.5, lambda loss: loss, lambda loss: 0.01],
     "08.3": [
         mean_gradients_of_sum,
@@ -65,5 +78,10 @@ WRONG = {
         lambda X, y, w, b: X.T @ (X @ w + b - y),
     ],
     "08.4": [loop(sign=1.0), loop(reduce=torch.sum), loop(zero=False), lambda *arguments: 0],
-    "08.5": [least_squares, huber_with_long_steps_only, lambda X, y: (X[:2], y[:1])],
+    "08.5": [
+        least_squares,
+        huber_with_long_steps_only,
+        lambda X, y: (X[:2], y[:1]),
+        the_rule_of_the_chapter,
+    ],
 }
