@@ -15,7 +15,8 @@ __all__ = ["MiniBatches", "load_array"]
 class MiniBatches:
     """Mini-batches of tensors of equal length; each loop over it is one epoch.
 
-    `load_array` makes it, after checking the arguments, and says what a batch is.
+    Make it with `load_array`, which checks the arguments and says what a batch is; called
+    directly, this class checks nothing.
 
     Args:
         arrays: tensors of shapes (n, ...), at least one.
@@ -30,7 +31,7 @@ class MiniBatches:
 
     def __len__(self) -> int:
         """Count the batches of an epoch."""
-        return -(-len(self.arrays[0]) // self.batch_size)
+        return -(-len(self.arrays[0]) // self.batch_size)  # rounded up
 
     def __iter__(self) -> Iterator[list[torch.Tensor]]:
         """Yield the batches of one epoch, each a list with one tensor per array."""

@@ -7,9 +7,20 @@ import torch
 from .registry import exercise, require
 
 
+def _number(value: object, name: str = "your answer") -> float:
+    """The answer, or a part of it, as a float; a missing or undefined one is wrong."""
+    require(value is not None, f"{name} is None: is a return missing?")
+    found = float(value)  # type: ignore[arg-type]
+    require(
+        not math.isnan(found),
+        f"{name} is NaN, which is not a number: it comes from 0/0 or infinity minus infinity",
+    )
+    return found
+
+
 @exercise("07.1")
 def one_step(answer) -> None:
-    found = float(answer)
+    found = _number(answer)
     require(abs(found + 0.6) > 1e-6, "that is uphill: a step goes against the derivative")
     require(
         abs(found - 17) > 1e-6, "the derivative is right, but what became of the learning rate?"
@@ -30,13 +41,66 @@ def one_step(answer) -> None:
 
 
 @exercise("07.2")
+def closed_form(answer) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for n, shift in ((50, 2.0), (7, -1.0), (200, 0.3)):
+        x = shift + torch.randn(n, generator=generator, dtype=torch.float64)
+        noise = torch.randn(n, generator=generator, dtype=torch.float64)
+        y = 2.5 * x - 4.0 + 0.5 * noise
+        X = torch.stack([x, torch.ones_like(x)], dim=1)  # (n, 2)
+        w, b = torch.linalg.lstsq(X, y[:, None]).solution[:, 0].tolist()
+        found = answer(x, y)
+        require(found is not None, "nothing was returned")
+        pair = (isinstance(found, tuple | list) and len(found) == 2) or (
+            isinstance(found, torch.Tensor) and found.numel() == 2
+        )
+        require(pair, "two numbers are wanted: w and b")
+        first, second = found.flatten() if isinstance(found, torch.Tensor) else found
+        found_w, found_b = _number(first, "w"), _number(second, "b")
+        require(
+            not (_close(found_w, b) and _close(found_b, w)),
+            "these are the right numbers in the wrong order: w comes first, then b",
+        )
+        typical = (
+            (
+                (x * y).mean() / (x * x).mean(),
+                "that is the weight of a line through the origin: b also stands in the first "
+                "equation",
+            ),
+            (
+                ((x * y).sum() - x.sum() * y.sum()) / ((x * x).sum() - x.sum() ** 2),
+                "the equations hold for means, and these are sums: the second one would need n b",
+            ),
+            ((y / x).mean(), "the mean of y/x is no slope when there is a bias"),
+            (
+                ((x - x.mean()) * (y - y.mean())).mean() / x.std(),
+                "divide by the *square* of the standard deviation of x",
+            ),
+        )
+        for value, hint in typical:
+            require(_close(found_w, w) or not _close(found_w, value.item()), hint)
+        require(
+            _close(found_w, w),
+            "the weight is wrong: take b from the second equation and put it into the first",
+        )
+        require(
+            _close(found_b, b),
+            "the weight is right, the bias is not: the second equation gives it",
+        )
+
+
+def _close(found: float, wanted: float) -> bool:
+    return abs(found - wanted) < 1e-6 * max(1.0, abs(wanted))
+
+
+@exercise("07.3")
 def lr_limit(answer) -> None:
     generator = torch.Generator().manual_seed(0)
     for scale, shift in ((1.0, 0.0), (3.0, 2.0), (0.3, -0.5)):
         x = shift + scale * torch.randn(200, generator=generator, dtype=torch.float64)
         mean, square = x.mean().item(), (x * x).mean().item()
         low, high = _eigenvalues(square, mean, 1.0)
-        found = float(answer(x))
+        found = _number(answer(x), "the limit")
         typical = (
             (2 / low, "that is the limit of the *flattest* direction; which one fails first?"),
             (1 / high, "with that one the steepest error vanishes in one step; it may be longer"),
@@ -61,7 +125,7 @@ def _eigenvalues(a: float, b: float, d: float) -> tuple[float, float]:
     return middle - spread, middle + spread
 
 
-@exercise("07.3")
+@exercise("07.4")
 def steps_needed(answer) -> None:
     turned = _bowl(1.0, 4.0)
     three = torch.diag(torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64))
@@ -79,9 +143,8 @@ def steps_needed(answer) -> None:
     )
     for H, lr, shrink, hint in cases:
         found = answer(H, lr, shrink)
-        require(found is not None, "nothing was returned")
         wanted = _count(H, lr, shrink)
-        found = float(found)
+        found = _number(found, "the number of steps")
         require(
             found != wanted - 1,
             "one step too few: after the number you return, the error must be small enough",
@@ -93,7 +156,7 @@ def steps_needed(answer) -> None:
         )
         require(found == wanted, f"{hint}; counting gives {wanted} steps, your function {found:g}")
     try:
-        found = float(answer(turned, 0.51, 1e-3))
+        found = _number(answer(turned, 0.51, 1e-3), "with a learning rate of 0.51 the number")
     except (ValueError, ZeroDivisionError, OverflowError):
         found = 0.0
     require(
@@ -119,7 +182,7 @@ def _count(H: torch.Tensor, lr: float, shrink: float) -> int:
     return steps
 
 
-@exercise("07.4")
+@exercise("07.5")
 def prepare_and_restore(answer) -> None:
     require(
         isinstance(answer, tuple) and len(answer) == 2,
@@ -131,6 +194,10 @@ def prepare_and_restore(answer) -> None:
     z = prepare(x)
     require(z is not None, "prepare returned nothing")
     require(z.shape == x.shape, f"z has shape {tuple(z.shape)}, x has {tuple(x.shape)}")
+    require(
+        bool(z.isfinite().all()),
+        "z holds NaN or infinity: by what do you divide, and is it 0?",
+    )
     require(z.std() > 1e-9, "all the inputs became the same: the line can no longer be found")
     mean, square = z.mean().item(), (z * z).mean().item()
     require(
@@ -150,7 +217,7 @@ def prepare_and_restore(answer) -> None:
     )
     restored = restore(2.0, -3.0, x)
     require(isinstance(restored, tuple) and len(restored) == 2, "restore should return w and b")
-    w, b = (float(part) for part in restored)
+    w, b = _number(restored[0], "the restored weight"), _number(restored[1], "the restored bias")
     want_w, want_b = 2.0 * slope.item(), (-3.0 + 2.0 * z[0] - 2.0 * slope * x[0]).item()
     require(
         abs(w - want_w) < 1e-6 * abs(want_w),
@@ -195,7 +262,7 @@ class _Meter:
         return gradient.to(theta.dtype)
 
 
-@exercise("07.5")
+@exercise("07.6")
 def frugal_fit(answer) -> None:
     errors = []
     for seed in range(5):
@@ -209,6 +276,10 @@ def frugal_fit(answer) -> None:
         )
         errors.append(found.detach().double().reshape(3) - meter.closed_form)
     table = torch.stack(errors)  # (5, 3)
+    require(
+        not bool(table.isnan().any()),
+        "theta is NaN: it diverged to infinity, or a mean was taken of an empty batch",
+    )
     require(
         bool(table.isfinite().all() and table.abs().max() < 10),
         "it diverges: single examples have larger curvatures than their mean",

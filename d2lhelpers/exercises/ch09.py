@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from functools import partial
 
 import torch
 from torch import nn
@@ -59,7 +60,7 @@ def leave_gradients(net: nn.Module) -> None:
 def after_step(
     net: nn.Module, loss: Callable[[nn.Module], torch.Tensor], zero: bool = True
 ) -> torch.Tensor:
-    """The parameters of a copy of the model after one step along `loss`, of rate LR.
+    """The parameters of a copy of the model after one step down `loss`, of rate LR.
 
     With `zero` false the step contains what `leave_gradients` leaves.
     """
@@ -72,30 +73,88 @@ def after_step(
 
 
 @exercise("09.1")
-def shapes_of_a_layer(answer) -> None:
+def counts_of_a_loader(answer) -> None:
+    require(isinstance(answer, tuple) and len(answer) == 3, "three numbers are wanted, as a tuple")
+    questions, batches, last = answer
     require(
-        isinstance(answer, tuple) and len(answer) == 3,
-        "three answers are wanted: two shapes and a number",
+        questions not in (15, 16),
+        "does the loader ask for a whole batch? What did CountingDataset count?",
     )
-    weight, bias, number = answer
-    require(
-        isinstance(weight, tuple) and isinstance(bias, tuple),
-        "a shape is a tuple; with a single entry it is written like (7,)",
-    )
-    require(
-        weight != (3, 5),
-        "chapter 08 would store the weights like this; how did nn.Linear(2, 1) store them?",
-    )
-    require(weight == (5, 3), "the layer keeps one row of weights for each output")
-    require(
-        bias not in ((3,), (1,)), "every prediction has a bias of its own, and nothing else has"
-    )
-    require(bias == (5,), "the bias is added to a row of predictions; how many are in a row?")
-    require(number != 15, "those are the weights alone")
-    require(number == 20, "count the entries of both tensors")
+    require(questions != 1024, "the last batch is not full, and nobody fills it up")
+    require(questions != 960, "the examples of the last batch are asked for, too")
+    require(questions == 1000, "how often is each example asked for in one epoch?")
+    require(batches != 15, "those are the full batches; some examples are left")
+    require(batches == 16, "how many batches does it take until every example was in one?")
+    require(last not in (64, 62.5), "64 examples in each batch would not give 1,000 in all")
+    require(last == 40, "how many examples are left after all the full batches?")
 
 
 @exercise("09.2")
+def copy_model(answer) -> None:
+    for d, trained in ((1, True), (2, True), (5, False)):
+        generator = torch.Generator().manual_seed(d)
+        w = torch.randn(d, 1, generator=generator).requires_grad_(trained)
+        b = torch.randn(1, generator=generator).requires_grad_(trained)
+        X = torch.randn(20, d, generator=generator)
+        with torch.no_grad():
+            wanted = X @ w + b  # (20, 1)
+        kept = torch.cat([w.detach().flatten(), b.detach()])
+
+        try:
+            model = answer(w, b)
+        except RuntimeError as error:
+            require(
+                "leaf Variable" not in str(error),
+                "a parameter may not become part of its own history: write into it under no_grad",
+            )
+            raise
+
+        require(isinstance(model, nn.Linear), f"return an nn.Linear; got {type(model).__name__}")
+        require(
+            (model.in_features, model.out_features) == (d, 1),
+            f"for w of shape ({d}, 1) the layer should turn {d} features into 1 prediction, not "
+            f"{model.in_features} into {model.out_features}",
+        )
+        require(
+            tuple(model.weight.shape) == (1, d),
+            f"the weight has shape {tuple(model.weight.shape)}; nn.Linear stores it transposed",
+        )
+        require(
+            model.bias is not None and tuple(model.bias.shape) == (1,),
+            "the layer should have a bias of shape (1,)",
+        )
+        with torch.no_grad():
+            found = model(X)
+        require(
+            not same(found, wanted - kept[-1]), "the bias is zero; it should have the value of b"
+        )
+        require(
+            not same(found - model.bias.detach(), wanted - kept[-1]) or same(found, wanted),
+            "the weights are right, the bias is not: a new layer has a random one",
+        )
+        require(same(found, wanted), f"for d = {d} the layer predicts something else than X w + b")
+        require(
+            all(param.requires_grad for param in model.parameters()),
+            "the layer cannot be trained: its parameters should have requires_grad=True",
+        )
+        with torch.no_grad():
+            w += 1
+            b += 1
+            changed = not same(model(X), wanted)
+        require(not changed, "the layer changes when w or b do: it uses their memory; copy it")
+        before = torch.cat([w.detach().flatten(), b.detach()])
+        model(X).square().sum().backward()
+        torch.optim.SGD(model.parameters(), lr=LR).step()
+        require(
+            same(torch.cat([w.detach().flatten(), b.detach()]), before)
+            and w.grad is None
+            and b.grad is None,
+            "training the layer reaches w or b",
+        )
+        require(same(before, kept + 1), "w and b must not be changed")
+
+
+@exercise("09.3")
 def matching_learning_rates(answer) -> None:
     require(isinstance(answer, tuple) and len(answer) == 2, "two numbers are wanted, as a tuple")
     lr_mean, lr_sum = (float(value) for value in answer)
@@ -126,7 +185,7 @@ def matching_learning_rates(answer) -> None:
     )
 
 
-@exercise("09.3")
+@exercise("09.4")
 def train_step(answer) -> None:
     X, y = examples(8, seed=0)
 
@@ -153,7 +212,7 @@ def train_step(answer) -> None:
         )
         require(
             not same(found, only_old_gradients),
-            "that was a step along the gradients of an earlier batch; in what order are the calls?",
+            "that was a step against gradients of an earlier batch; in what order are the calls?",
         )
         require(
             not same(found, with_old_gradients),
@@ -166,10 +225,11 @@ def train_step(answer) -> None:
         require(not same(found, half), "the step is half as long as that of the mean squared error")
         require(
             not same(found, total),
-            "the step goes along the sum of the squared errors, not the mean",
+            "the step is that of the sum of the squared errors, not the mean",
         )
         require(
-            same(found, wanted), "the parameters differ from those after one step along the MSE"
+            same(found, wanted),
+            "the parameters differ from those after one step against the gradient of the MSE",
         )
         require(
             not isinstance(loss, torch.Tensor),
@@ -186,7 +246,7 @@ def train_step(answer) -> None:
         )
 
 
-@exercise("09.4")
+@exercise("09.5")
 def evaluate(answer) -> None:
     X, y = examples(11, seed=2)
     y[8:] += 10  # the short last batch differs from the others, so that weights matter
@@ -237,7 +297,7 @@ def evaluate(answer) -> None:
         require(same(values(net), start), "measuring must not change the parameters")
 
 
-@exercise("09.5")
+@exercise("09.6")
 def accumulate_epoch(answer) -> None:
     # Batch sizes, and how many make a group: whole groups, a short last group, a short last batch.
     cases = (([4] * 4, 2), ([4] * 5, 2), ([4, 4, 4, 3], 2), ([4, 4, 4, 4, 1], 3))
@@ -249,42 +309,64 @@ def accumulate_epoch(answer) -> None:
         leave_gradients(net)
         start = values(net)
         wanted = by_group(net, batches, every)
-        candidates = {
-            "no parameter has moved": start,
-            "a step was taken after each batch": by_group(net, batches, 1),
-            "gradients are left from before the epoch, or from the group before": by_group(
-                net, batches, every, zero="never"
+
+        group = partial(by_group, net, batches, every)
+        last = "only the last batch of each group counts; where do you call zero_grad?"
+        group_before = "gradients are left from the group before; zero them after each step"
+        never = "gradients are left from before the epoch, and from the group before"
+        candidates = [
+            ("no parameter has moved", start),
+            ("a step was taken after each batch", by_group(net, batches, 1)),
+            (last, group(weigh="last of means")),
+            (last, group(weigh="last of sums")),
+            (last, group(weigh="last by example")),
+            (last, group(weigh="last by every")),
+            (group_before, group(zero="first")),
+            (group_before, group(zero="first", divide="gradients")),
+            (never, group(zero="never")),
+            (never, group(zero="never", divide="gradients")),
+            (
+                "gradients are left from before the epoch; backward adds to them",
+                group(zero="between"),
             ),
-            "gradients are left from before the epoch; backward adds to them": by_group(
-                net, batches, every, zero="between"
+            (
+                "gradients are left from before the epoch; backward adds to them",
+                group(zero="between", divide="gradients"),
             ),
-            "the last batches, too few for a whole group, were left out": by_group(
-                net, batches, every, leftover=False
+            (
+                "the last batches, too few for a whole group, were left out",
+                group(leftover=False),
             ),
-            "the steps are those of the sum of the squared errors: too long": by_group(
-                net, batches, every, weigh="sum"
+            (
+                "the steps are those of the sum of the squared errors: too long",
+                group(weigh="sum"),
             ),
-            "the gradients of the batches' means were added up: the steps are too long": by_group(
-                net, batches, every, weigh="sum of means"
+            (
+                "the gradients of the batches' means were added up: the steps are too long",
+                group(weigh="sum of means"),
             ),
-            "each batch of a group has the same weight, but they differ in size": by_group(
-                net, batches, every, weigh="mean of means"
+            (
+                "each batch of a group has the same weight, but they differ in size",
+                group(weigh="mean of means"),
             ),
-            "the short last batch is counted as if it were full": by_group(
-                net, batches, every, weigh="nominal"
+            (
+                "the short last batch is counted as if it were full",
+                group(weigh="nominal"),
             ),
-            "the last group has fewer batches; by what do you divide there?": by_group(
-                net, batches, every, weigh="by every"
+            (
+                "the last group has fewer batches; by what do you divide there?",
+                group(weigh="by every"),
             ),
-        }
+        ]
         answer(net, torch.optim.SGD(net.parameters(), lr=LR), iter(batches), every)
         found = values(net)
         require(
             max(net.rows, default=0) <= max(sizes),
-            f"your model saw {max(net.rows, default=0)} examples at once; memory holds one batch",
+            f"your model saw {max(net.rows, default=0)} examples at once; one batch at a time "
+            "was asked for",
         )
         if not same(found, wanted):
-            for hint, candidate in candidates.items():
+            for hint, candidate in candidates:
                 require(same(candidate, wanted) or not same(found, candidate), hint)
         require(
             same(found, wanted),
@@ -300,11 +382,16 @@ def by_group(
     weigh: str = "example",
     leftover: bool = True,
     zero: str = "always",
+    divide: str = "loss",
 ) -> torch.Tensor:
-    """The parameters of a copy of the model after an epoch in groups; options are mistakes."""
+    """The parameters of a copy of the model after an epoch in groups; options are mistakes.
+
+    With `divide` "gradients" the gradient of the sum is divided between backward and step, along
+    with what `zero` has left there.
+    """
     net = deepcopy(net)  # without gradients
     optimizer = torch.optim.SGD(net.parameters(), lr=LR)
-    if zero != "always":
+    if zero not in ("always", "first"):
         leave_gradients(net)
     for first in range(0, len(batches), every):
         group = batches[first : first + every]
@@ -315,13 +402,23 @@ def by_group(
         loss = {
             "example": sum(sums) / sum(len(y) for _, y in group),
             "sum": sum(sums),
+            "last of means": means[-1],
+            "last of sums": sums[-1],
+            "last by example": sums[-1] / sum(len(y) for _, y in group),
+            "last by every": means[-1] / every,
             "sum of means": sum(means),
             "mean of means": sum(means) / len(group),
             "by every": sum(means) / every,
             "nominal": sum(sums) / (len(group) * len(batches[0][1])),
         }[weigh]
+        if divide == "gradients":
+            loss = sum(sums)
         torch.as_tensor(loss).backward()
+        if divide == "gradients":
+            for param in net.parameters():
+                assert param.grad is not None
+                param.grad /= sum(len(y) for _, y in group)
         optimizer.step()
-        if zero != "never":
+        if zero not in ("never", "first"):
             optimizer.zero_grad()
     return values(net)

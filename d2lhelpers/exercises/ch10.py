@@ -104,7 +104,12 @@ def fair_comparison(answer) -> None:
         set(pairs) <= {"fg", "gf"},
         "f and g do not take turns: if the machine is slow for a second, it hits one of them only",
     )
-    require(len(set(pairs)) == 2, f"{pairs[0][0]} goes first in every round")
+    first = max("fg", key=lambda name: sum(pair[0] == name for pair in pairs))
+    led = sum(pair[0] == first for pair in pairs)
+    require(
+        min(pairs.count("fg"), pairs.count("gf")) >= 3,
+        f"{first} goes first in {led} of {repeats} rounds: change the order every round",
+    )
 
     times = {name: values[-repeats:] for name, values in seconds.items()}
     for position, name in enumerate("fg"):
@@ -126,8 +131,38 @@ def fair_comparison(answer) -> None:
     )
 
 
+@exercise("10.5")
+def batch_size_of_equal_parts(answer) -> None:
+    cases = (  # overhead in seconds, seconds an example, sizes
+        (2e-4, 1e-8, [1_000, 2_000, 100_000]),
+        (1.5e-4, 5e-9, [4_000, 30_000, 500_000]),
+        (1e-3, 1e-5, [20, 50, 400]),
+    )
+    for a, c, sizes in cases:
+        seconds = [a + c * n for n in sizes]
+        found, wanted = float(answer(list(sizes), list(seconds))), a / c
+        slope = (seconds[1] - seconds[0]) / (sizes[1] - sizes[0])
+        hints = {
+            "upside down: n* is a / c, a number of examples": c / a,
+            "that is the overhead in seconds; how many examples take as long?": a,
+            "that is the time of one more example; how many of them take as long as a?": c,
+            "the time of the smallest batch is not all overhead: take its arithmetic off": (
+                seconds[0] / slope
+            ),
+            "an example of the largest batch still pays its share of the overhead: "
+            "c is what one *more* example adds": seconds[0] / (seconds[-1] / sizes[-1]),
+        }
+        for hint, mistake in hints.items():
+            require(abs(found - mistake) > 1e-3 * mistake, hint)
+        require(
+            abs(found - wanted) < 0.01 * wanted,
+            f"for a = {a:g} s, c = {c:g} s and the sizes {sizes} your function gives {found:.4g}; "
+            "two points fix the line t(n) = a + c n: what is its slope, and where does it start?",
+        )
+
+
 def from_scratch(features, labels, w, b, lr, batch_size, num_epochs):
-    """Chapter 08's training, the reference of exercise 10.5."""
+    """Chapter 08's training, the reference of exercise 10.6."""
     w, b = (start.clone().requires_grad_() for start in (w, b))
     for _ in range(num_epochs):
         for X, y in data_iter(batch_size, features, labels):
@@ -136,7 +171,7 @@ def from_scratch(features, labels, w, b, lr, batch_size, num_epochs):
     return w.detach(), b.detach()
 
 
-@exercise("10.5")
+@exercise("10.6")
 def fast_train(answer) -> None:
     generator = torch.Generator().manual_seed(3)
     for n, d, num_epochs in ((40, 1, 1), (40, 2, 3), (45, 3, 2)):

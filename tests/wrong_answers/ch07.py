@@ -5,6 +5,30 @@ import math
 import torch
 
 
+def line_slope(x, y):
+    return ((x - x.mean()) * (y - y.mean())).mean() / ((x - x.mean()) ** 2).mean()
+
+
+def line_swapped(x, y):
+    w = line_slope(x, y)
+    return y.mean() - w * x.mean(), w
+
+
+def line_without_centering(x, y):
+    w = (x * y).mean() / (x * x).mean()
+    return w, y.mean() - w * x.mean()
+
+
+def line_from_sums(x, y):
+    w = ((x * y).sum() - x.sum() * y.sum()) / ((x * x).sum() - x.sum() ** 2)
+    return w, y.sum() - w * x.sum()
+
+
+def line_not_squared(x, y):
+    w = ((x - x.mean()) * (y - y.mean())).mean() / x.std()
+    return w, y.mean() - w * x.mean()
+
+
 def hessian(x):
     X = torch.stack([x, torch.ones_like(x)], dim=1)
     return X.T @ X / len(x)
@@ -77,8 +101,20 @@ def constant_rate(lr, batch_size, examples=20_000):
 
 
 WRONG = {
-    "07.1": [-0.6, 17, 1.6, 1.8, 1 + 0.1 / 16, 5],
+    "07.1": [-0.6, 17, 1.6, 1.8, 1 + 0.1 / 16, 5, math.nan],
     "07.2": [
+        line_slope,
+        line_swapped,
+        line_without_centering,
+        line_from_sums,
+        line_not_squared,
+        lambda x, y: ((y / x).mean(), y.mean() - (y / x).mean() * x.mean()),
+        lambda x, y: (line_slope(x, y), y.mean()),
+        lambda x, y: (line_slope(x, y), 0.0),
+        lambda x, y: (2.5, -4.0),
+        lambda x, y: (math.nan, math.nan),
+    ],
+    "07.3": [
         limit_from_flattest,
         limit_without_two,
         limit_turned_around,
@@ -86,8 +122,9 @@ WRONG = {
         limit_without_bias,
         limit_of_sum,
         lambda x: 2.0,
+        lambda x: math.nan,
     ],
-    "07.3": [
+    "07.4": [
         steps_of(lambda H, lr: 1 - lr * torch.linalg.eigvalsh(H)[0].item()),
         steps_of(lambda H, lr: 1 - lr * torch.linalg.eigvalsh(H)[-1].item()),
         steps_of(lambda H, lr: 1 - lr * H.diagonal().min().item()),
@@ -95,8 +132,9 @@ WRONG = {
         rounded_down,
         not_rounded,
         lambda H, lr, shrink: 10,
+        lambda H, lr, shrink: math.nan,
     ],
-    "07.4": [
+    "07.5": [
         (lambda x: x - x.mean(), restore),
         (lambda x: x / x.std(), restore),
         (lambda x: (x - x.min()) / (x.max() - x.min()), restore),
@@ -105,9 +143,11 @@ WRONG = {
         (standardize, lambda w, b, x: (w * x.std(), b)),
         (standardize, lambda w, b, x: (w / x.std(), b)),
         (standardize, lambda w, b, x: (w / x.std(), b + w * x.mean() / x.std())),
+        (lambda x: x * math.nan, restore),
+        (standardize, lambda w, b, x: (math.nan, math.nan)),
         standardize,
     ],
-    "07.5": [
+    "07.6": [
         constant_rate(0.1, 100_000, examples=100_000),
         constant_rate(0.1, 10, examples=30_000),
         constant_rate(0.01, 10),
@@ -115,5 +155,6 @@ WRONG = {
         constant_rate(0.1, 10),
         constant_rate(1.0, 1),
         lambda gradient, num_examples: 0.0,
+        lambda gradient, num_examples: torch.full((3,), math.nan),
     ],
 }

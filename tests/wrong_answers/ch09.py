@@ -53,6 +53,36 @@ def measure(weigh="example", no_grad=True, mode="restore", number=True):
     return evaluate
 
 
+def copy_parameters(weight="copy", bias="copy", trainable=True, outputs_first=False):
+    """A copy of the model of chapter 08 into a layer, with mistakes on request."""
+
+    def copy_model(w, b):
+        layer = nn.Linear(*((1, len(w)) if outputs_first else (len(w), 1)), bias=bias != "none")
+        with torch.no_grad():
+            if weight == "copy":
+                layer.weight.copy_(w if outputs_first else w.T)
+            if weight == "alias":
+                layer.weight.data = w.detach().T
+            if weight == "untransposed":
+                layer.weight = nn.Parameter(w.detach().clone())
+            if bias == "copy":
+                layer.bias.copy_(b)
+            if bias == "alias":
+                layer.bias.data = b.detach()
+            if bias == "zero":
+                layer.bias.zero_()
+        return layer.requires_grad_(trainable)
+
+    return copy_model
+
+
+def with_history(w, b):
+    layer = nn.Linear(len(w), 1)
+    layer.weight.copy_(w.T)
+    layer.bias.copy_(b)
+    return layer
+
+
 def accumulate(weigh="mean of means", leftover=True, zero_first=True, zero_between=True):
     """An accumulating epoch that weighs whole batches, with further mistakes on request."""
 
@@ -110,6 +140,31 @@ def divide_by_number_of_batches(net, optimizer, batches, every):
         optimizer.step()
 
 
+def last_batch_only(net, optimizer, batches, every):
+    count = 0
+    for X, y in batches:
+        optimizer.zero_grad()
+        nn.functional.mse_loss(net(X), y).backward()
+        count += 1
+        if count == every:
+            optimizer.step()
+            count = 0
+    if count:
+        optimizer.step()
+
+
+def without_zeroing_after_dividing(net, optimizer, batches, every):
+    optimizer.zero_grad()
+    batches = list(batches)
+    for first in range(0, len(batches), every):
+        group = batches[first : first + every]
+        for X, y in group:
+            nn.functional.mse_loss(net(X), y, reduction="sum").backward()
+        for param in net.parameters():
+            param.grad /= sum(len(y) for _, y in group)
+        optimizer.step()
+
+
 def step_each_batch(net, optimizer, batches, every):
     for X, y in batches:
         optimizer.zero_grad()
@@ -119,15 +174,35 @@ def step_each_batch(net, optimizer, batches, every):
 
 WRONG = {
     "09.1": [
-        ((3, 5), (5,), 20),
-        ((5, 3), (1,), 16),
-        ((5, 3), (3,), 18),
-        ((5, 3), (5,), 15),
-        ((5, 3), (5, 1), 20),
-        ((5, 3), 5, 20),
-        20,
+        (16, 16, 40),
+        (15, 15, 64),
+        (1024, 16, 64),
+        (960, 15, 64),
+        (64, 16, 40),
+        (1000, 15, 40),
+        (1000, 15.625, 40),
+        (1000, 16, 64),
+        (1000, 16, 62.5),
+        (1000, 16, 24),
+        1000,
     ],
     "09.2": [
+        copy_parameters(bias="random"),
+        copy_parameters(bias="zero"),
+        copy_parameters(bias="none"),
+        copy_parameters(weight="random"),
+        copy_parameters(weight="alias"),
+        copy_parameters(weight="untransposed"),
+        copy_parameters(bias="alias"),
+        copy_parameters(trainable=False),
+        copy_parameters(outputs_first=True),
+        lambda w, b: nn.Sequential(copy_parameters()(w, b)),
+        lambda w, b: lambda X: X @ w + b,
+        lambda w, b: copy_parameters()(w.detach().add_(1), b),
+        lambda w, b: copy_parameters()(w.flip(0), b),
+        with_history,
+    ],
+    "09.3": [
         (0.03, 0.03),
         (0.06, 0.6),
         (0.03, 0.003),
@@ -137,7 +212,7 @@ WRONG = {
         (0.015, 0.3),
         0.015,
     ],
-    "09.3": [
+    "09.4": [
         step_with("bs"),
         step_with("zsb"),
         step_with("sb"),
@@ -150,7 +225,7 @@ WRONG = {
         step_with("zbs", result="after"),
         step_with("zbs", result="none"),
     ],
-    "09.4": [
+    "09.5": [
         measure(weigh="batch"),
         measure(weigh="sum"),
         measure(weigh="sum of means"),
@@ -164,7 +239,7 @@ WRONG = {
         measure(number=False),
         lambda net, batches: 1.0,
     ],
-    "09.5": [
+    "09.6": [
         accumulate(),
         accumulate(leftover=False),
         accumulate(weigh="sum"),
@@ -172,6 +247,8 @@ WRONG = {
         accumulate(zero_first=False),
         accumulate(zero_first=False, zero_between=False),
         accumulate(zero_between=False),
+        last_batch_only,
+        without_zeroing_after_dividing,
         join_batches,
         divide_by_nominal_size,
         divide_by_number_of_batches,

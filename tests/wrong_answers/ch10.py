@@ -35,6 +35,15 @@ def compare_always_f_first(f, g, repeats):
     return compared(*zip(*rounds, strict=True))
 
 
+def compare_changing_order_once(f, g, repeats):
+    f(), g()
+    times_g, times_f = [timed(g)], [timed(f)]
+    for _ in range(repeats - 1):
+        times_f.append(timed(f))
+        times_g.append(timed(g))
+    return compared(times_f, times_g)
+
+
 def in_turns(f, g, repeats):
     f(), g()
     times_f, times_g = [], []
@@ -62,6 +71,25 @@ def compare_once(f, g, repeats):
     middle = time.perf_counter()
     g()
     return middle - begin, time.perf_counter() - middle, 1.0
+
+
+def line(sizes, seconds):
+    """Overhead and seconds an example."""
+    c = (seconds[-1] - seconds[0]) / (sizes[-1] - sizes[0])
+    return seconds[0] - c * sizes[0], c
+
+
+def knee_upside_down(sizes, seconds):
+    a, c = line(sizes, seconds)
+    return c / a
+
+
+def knee_without_offset(sizes, seconds):
+    return seconds[0] * (sizes[1] - sizes[0]) / (seconds[1] - seconds[0])
+
+
+def knee_by_mean_cost(sizes, seconds):
+    return seconds[0] / (seconds[-1] / sizes[-1])
 
 
 def by_hand(divide=lambda X, batch_size: batch_size, bias=True, copy=True, factor=1.0):
@@ -128,12 +156,21 @@ WRONG = {
         compare_one_after_the_other,
         compare_without_warm_up,
         compare_always_f_first,
+        compare_changing_order_once,
         compare_by_means,
         compare_with_share_of_g,
         compare_once,
         lambda f, g, repeats: compared(*in_turns(f, g, repeats))[:2],
     ],
     "10.5": [
+        knee_upside_down,
+        lambda sizes, seconds: line(sizes, seconds)[0],
+        lambda sizes, seconds: line(sizes, seconds)[1],
+        knee_without_offset,
+        knee_by_mean_cost,
+        lambda sizes, seconds: sizes[-1],
+    ],
+    "10.6": [
         by_hand(divide=lambda X, batch_size: len(X)),
         by_hand(divide=lambda X, batch_size: 1),
         by_hand(factor=2.0),
