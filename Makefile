@@ -1,6 +1,7 @@
 # Every target sets the environment up first; when that is done already it costs a fraction of a second.
 PYTHON ?= python3
-TORCH ?= default
+# default, cpu, auto, cu130, ...; without a word the build that is installed stays.
+TORCH ?= keep
 BIN := .venv/bin
 # Only root needs, and only root gets, Jupyter's permission to run as root.
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)

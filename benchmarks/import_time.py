@@ -15,8 +15,8 @@ STATEMENTS = {
 }
 
 
-def main() -> None:
-    """Measure and store."""
+def main() -> int:
+    """Measure and store; the exit status."""
 
     def run(statement: str):
         return lambda: subprocess.run([sys.executable, "-c", statement], check=True)
@@ -29,8 +29,8 @@ def main() -> None:
         at_most(name, seconds[name], "import torch", torch, 1.15),
         at_least(name, seconds[name], "from d2l import torch", seconds["from d2l import torch"]),
     ]
-    store("import_time", rows, "python -m benchmarks.import_time")
+    return store("import_time", rows, "python -m benchmarks.import_time")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,11 +12,6 @@ the other in one run. Writes benchmarks/results/lab_latency.json.
 from __future__ import annotations
 
 import argparse
-import datetime
-import importlib.metadata
-import json
-import os
-import platform
 import random
 import statistics
 import sys
@@ -26,13 +21,15 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, sync_playwright
 
+from .measure import at_least, at_most, store
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
 import lab_page  # noqa: E402 - the folder of the browser tests is not a package
 
-RESULTS = ROOT / "benchmarks" / "results" / "lab_latency.json"
-PLAIN = """
+PLAIN = "interactive_output with an inline figure"
+PLAIN_SOURCE = """
 import ipywidgets, matplotlib.pyplot as plt
 from d2lhelpers.labs.controls import LABEL_WIDTH
 model = d2l.labs.LearningRateAndBatchSize()
@@ -103,7 +100,7 @@ def run(presses: int) -> dict[str, Any]:
     makers = {
         "LearningRate": "d2l.labs.LearningRate()",
         "LearningRateAndBatchSize": "d2l.labs.LearningRateAndBatchSize()",
-        "interactive_output with an inline figure": PLAIN,
+        PLAIN: PLAIN_SOURCE,
     }
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
@@ -116,7 +113,7 @@ def run(presses: int) -> dict[str, Any]:
                 lab_page.write_notebook(path, ["import d2lhelpers as d2l", source])
                 page = server.open(browser, path)
                 lab_page.run_all(page)
-                if source is PLAIN:
+                if source is PLAIN_SOURCE:
                     box = page.locator(".plain-lab")
                     box.locator("img").wait_for(timeout=30_000)
                     handle = box.locator(".noUi-handle")
@@ -126,47 +123,26 @@ def run(presses: int) -> dict[str, Any]:
                 results[label] = measure(page, box, handle, presses)
                 page.close()
                 server.shut_kernels()
-            chromium = browser.version
             browser.close()
         finally:
             server.close()
-    plain = results["interactive_output with an inline figure"]["latency_ms"]["median"]
-    return {
-        "what": "key press on a slider to new picture in the page, JupyterLab, headless Chromium",
-        "command": "python -m benchmarks.lab_latency " + " ".join(sys.argv[1:]),
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": {
-            "processors": os.cpu_count(),
-            "architecture": platform.machine(),
-            "load_1_minute": round(os.getloadavg()[0], 2),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "chromium": chromium,
-            **{
-                package: importlib.metadata.version(package)
-                for package in ("jupyterlab", "ipykernel", "ipywidgets", "matplotlib", "numpy")
-            },
-        },
-        "results": results,
-        "times_faster_than_plain": {
-            name: round(plain / result["latency_ms"]["median"], 1)
-            for name, result in results.items()
-        },
-    }
+    return results
 
 
-def main() -> None:
-    """Measure, print a table, and store the numbers."""
+def main() -> int:
+    """Measure, store, and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--presses", type=int, default=80, help="presses per lab (60 or more)")
-    outcome = run(parser.parse_args().presses)
-    for name, result in outcome["results"].items():
-        latency = result["latency_ms"]
-        print(f"{name:42} median {latency['median']:6.1f} ms   p95 {latency['p95']:6.1f} ms")
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(outcome, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    results = run(parser.parse_args().presses)
+    plain = results.pop(PLAIN)["latency_ms"]["median"] / 1e3
+    rows = []
+    for name, result in results.items():
+        median, p95 = (result["latency_ms"][key] / 1e3 for key in ("median", "p95"))
+        rows.append(at_most(f"{name}, key press to picture", median, "90 ms", 0.09, 1))
+        rows.append(at_most(f"{name}, 95th percentile", p95, "180 ms", 0.18, 1))
+        rows.append(at_least(f"{name}, key press to picture", median, PLAIN, plain))
+    return store("lab_latency", rows, "python -m benchmarks.lab_latency")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

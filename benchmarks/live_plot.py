@@ -122,8 +122,8 @@ def measure() -> dict[str, float]:
     return {name: statistics.median(values) for name, values in medians.items()}
 
 
-def main() -> None:
-    """Measure and store."""
+def main() -> int:
+    """Measure and store; the exit status."""
     milliseconds = measure()
     ours, peer, bare = (milliseconds[name] / 1e3 for name in ("ours", "d2l", "bare"))
     what = "one update of the live plot, three curves"
@@ -132,8 +132,8 @@ def main() -> None:
         Row(what, ours * 1e3, "bare rendering to PNG", ours / bare),
         at_most(what, ours, "25 ms", 0.025, 1),
     ]
-    store("live_plot", rows, "python -m benchmarks.live_plot")
+    return store("live_plot", rows, "python -m benchmarks.live_plot")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -83,14 +83,15 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def store(name: str, rows: Iterable[Row], command: str) -> None:
-    """Write results/<name>.json and print the rows."""
+def store(name: str, rows: Iterable[Row], command: str) -> int:
+    """Write results/<name>.json and print the rows; 1 when a target was missed, else 0."""
     rows = list(rows)
     record = {"command": command, **machine(), "rows": [asdict(row) for row in rows]}
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps(record, indent=1, ensure_ascii=False)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     print(table(rows))
+    return int(any(row.met is False for row in rows))
 
 
 def table(rows: Iterable[Row]) -> str:

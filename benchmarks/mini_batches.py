@@ -1,5 +1,6 @@
 """One epoch of shuffled mini-batches: the book's helpers, d2l's loader, the memory's limit."""
 
+import sys
 from collections.abc import Iterable
 
 import torch
@@ -48,11 +49,11 @@ def measure(n: int, d: int, batch_size: int, target: float | None) -> list[Row]:
     return rows
 
 
-def main() -> None:
-    """Measure and store."""
+def main() -> int:
+    """Measure and store; the exit status."""
     rows = [row for size in SIZES for row in measure(*size)]
-    store("mini_batches", rows, "python -m benchmarks.mini_batches")
+    return store("mini_batches", rows, "python -m benchmarks.mini_batches")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

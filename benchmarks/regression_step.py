@@ -1,5 +1,7 @@
 """Linear regression, 1000×2, batch 10, three epochs (300 steps): what one step costs, six ways."""
 
+import sys
+
 import numpy as np
 import torch
 from d2l import torch as d2l_reference
@@ -66,8 +68,8 @@ def numpy_folded(features: np.ndarray, labels: np.ndarray) -> None:
             w -= LR / len(y_batch) * (X_batch.T @ (X_batch @ w - y_batch))
 
 
-def main() -> None:
-    """Measure and store."""
+def main() -> int:
+    """Measure and store; the exit status."""
     features, labels = d2l.synthetic_data(torch.tensor([2.0, -3.4]), 4.2, 1000)
     fast = d2l.load_array((features, labels), BATCH_SIZE)
     slow = d2l_reference.load_array((features, labels), BATCH_SIZE)
@@ -96,8 +98,8 @@ def main() -> None:
         Row("the lab's simulation, 300 steps", lab_seconds * 1e3, "10 ms", lab_seconds / 0.01,
             "≤ 1", lab_seconds <= 0.01)
     )  # fmt: skip
-    store("regression_step", rows, "python -m benchmarks.regression_step")
+    return store("regression_step", rows, "python -m benchmarks.regression_step")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

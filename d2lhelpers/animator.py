@@ -7,6 +7,7 @@ place.
 
 from __future__ import annotations
 
+import operator
 import textwrap
 import time
 from collections.abc import Sequence
@@ -188,15 +189,21 @@ class Animator:
             axes: Which axes, counted row by row from 0.
 
         Raises:
-            TypeError: Something is not a real number.
-            ValueError: The number of values is not the number of curves.
+            TypeError: Something is not a real number, or `axes` is not an int.
+            ValueError: The number of values is not the number of curves, or there are none.
             IndexError: There are no such axes.
         """
+        try:
+            axes = operator.index(axes)  # NumPy's integers too
+        except TypeError:
+            raise TypeError(f"Animator.add: axes must be an int, got {axes!r}") from None
         if not 0 <= axes < len(self._panels):
             raise IndexError(
                 f"Animator.add: axes must be between 0 and {len(self._panels) - 1}, got {axes}"
             )
         heights = _numbers(y, "y")
+        if not heights:
+            raise ValueError("Animator.add: y is empty; wanted one number per curve")
         positions = _numbers(x, "x")
         if not _has_length(x):
             positions = positions * len(heights)

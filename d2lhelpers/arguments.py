@@ -1,7 +1,7 @@
 """Checks at the border of public helpers: each says which argument came and what was wanted."""
 
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 
 import torch
 
@@ -19,7 +19,7 @@ def require_tensors(where: str, **arguments: object) -> None:
 def require_count(where: str, **arguments: object) -> None:
     """Raise TypeError unless every argument is an int, ValueError unless it is at least 1."""
     for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, Integral):
             raise TypeError(f"{where}: {name} must be an int, got {type(value).__name__}")
         if value < 1:
             raise ValueError(f"{where}: {name} must be at least 1, got {value}")
@@ -46,7 +46,24 @@ def require_same_length(where: str, **tensors: torch.Tensor) -> int:
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise ValueError(f"{where}: as many entries in each were wanted, but {found}")
-    return next(iter(lengths.values())) or 0
+    return len(next(iter(tensors.values())))
+
+
+def require_positions(where: str, name: str, positions: torch.Tensor, length: int) -> None:
+    """Raise unless `positions` are row numbers, shape (n,), of tensors that have `length` rows.
+
+    TypeError for another dtype than int32 and int64, ValueError for another shape, for none at
+    all, and for a position below 0 or beyond the last row.
+    """
+    require_shape(where, name, positions, ("n",))
+    require_same_length(where, **{name: positions})
+    if positions.dtype not in (torch.int32, torch.int64):
+        raise TypeError(f"{where}: {name} must hold integers, got {positions.dtype}")
+    low, high = (int(bound) for bound in positions.aminmax())
+    if low < 0 or high >= length:
+        raise ValueError(
+            f"{where}: {name} has positions {low} to {high}, there are rows 0 to {length - 1}"
+        )
 
 
 def require_shape(where: str, name: str, tensor: torch.Tensor, wanted: Sequence[str | int]) -> None:

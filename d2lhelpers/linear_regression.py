@@ -9,8 +9,8 @@ import torch
 from .arguments import (
     require_count,
     require_number,
+    require_positions,
     require_same_length,
-    require_shape,
     require_tensors,
 )
 
@@ -78,8 +78,8 @@ def take_batches(
     require_tensors("take_batches", order=order, **named)
     require_count("take_batches", batch_size=batch_size)
     require_same_length("take_batches", **named)
-    require_shape("take_batches", "order", order, ("n",))
-    size = min(batch_size, max(1, len(order)))
+    require_positions("take_batches", "order", order, len(arrays[0]))
+    size = min(batch_size, len(order))
     row_bytes = max(1, sum(array[0].nbytes for array in arrays))
     pieces = size * max(1, 2**20 // row_bytes // size)  # rows to take at once: whole batches
     if any(array.requires_grad for array in arrays):
@@ -92,7 +92,7 @@ def take_batches(
 
 def data_iter(
     batch_size: int, features: torch.Tensor, labels: torch.Tensor
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+) -> Iterator[tuple[torch.Tensor, ...]]:
     """Yield shuffled mini-batches of one epoch; the last one may be shorter.
 
     Args:
@@ -112,9 +112,8 @@ def data_iter(
     require_count("data_iter", batch_size=batch_size)
     require_tensors("data_iter", features=features, labels=labels)
     num_examples = require_same_length("data_iter", features=features, labels=labels)
-    order = torch.randperm(num_examples)  # (n,)
-    for X, y in take_batches(order, batch_size, features, labels):
-        yield X, y
+    order = torch.randperm(num_examples, device="cpu")  # (n,)
+    yield from take_batches(order, batch_size, features, labels)
 
 
 def linreg(X: torch.Tensor, w: torch.Tensor, b: float | torch.Tensor) -> torch.Tensor:
@@ -139,7 +138,12 @@ def linreg(X: torch.Tensor, w: torch.Tensor, b: float | torch.Tensor) -> torch.T
             f"linreg: X has shape {tuple(X.shape)} and w has shape {tuple(w.shape)}; "
             "the last size of X must equal the first of w"
         )
-    return torch.matmul(X, w) + b
+    if X.dtype != w.dtype:
+        raise TypeError(f"linreg: X holds {X.dtype} and w {w.dtype}; the same dtype was wanted")
+    y_hat = torch.matmul(X, w) + b
+    if y_hat.shape != X.shape[:-1] + w.shape[1:]:
+        raise ValueError(f"linreg: b of shape {tuple(b.shape)} is not one bias for each output")
+    return y_hat
 
 
 def squared_loss(y_hat: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -158,8 +162,11 @@ def squared_loss(y_hat: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     Explained in chapter 08, Linear regression from scratch.
     """
     require_tensors("squared_loss", y_hat=y_hat, y=y)
-    if not y_hat.is_floating_point():
-        raise TypeError(f"squared_loss: y_hat must be floating point, got {y_hat.dtype}")
+    if not y_hat.is_floating_point() or y.is_complex():
+        raise TypeError(
+            "squared_loss: y_hat must be floating point and y real, "
+            f"got {y_hat.dtype} and {y.dtype}"
+        )
     if y_hat.numel() != y.numel() or not y_hat.numel():
         raise ValueError(f"squared_loss: y has {y.numel()} values, y_hat has {y_hat.numel()}")
     return (y_hat - y.reshape(y_hat.shape).to(y_hat.dtype)) ** 2 / 2
@@ -185,6 +192,8 @@ def sgd(params: Iterable[torch.Tensor], lr: float, batch_size: int) -> None:
         kind = "one tensor" if isinstance(params, torch.Tensor) else type(params).__name__
         raise TypeError(f"sgd: params must be a list of tensors, got {kind}")
     params = list(params)
+    if not params:
+        raise ValueError("sgd: params is empty; a generator can be used only once")
     require_tensors("sgd", **{f"params[{i}]": param for i, param in enumerate(params)})
     require_number("sgd", lr=lr)
     require_count("sgd", batch_size=batch_size)

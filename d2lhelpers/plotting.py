@@ -100,11 +100,14 @@ def set_axes(
 
     Raises:
         TypeError: `axes` is not Matplotlib axes.
-        ValueError: A limit is not a pair of numbers, or Matplotlib does not know the scale.
+        ValueError: A limit is not a pair of numbers, there are more names than curves, or
+            Matplotlib does not know the scale.
     """
     if not isinstance(axes, Axes):
         raise TypeError(f"axes: wanted one Matplotlib Axes, got {_describe(axes)}")
     limits_x, limits_y = pair(xlim, "xlim"), pair(ylim, "ylim")
+    lines = axes.get_lines()
+    names = curve_names(legend, len(lines))
     axes.set_xscale(xscale)
     axes.set_yscale(yscale)
     axes.set_xlabel(xlabel or "")
@@ -113,9 +116,8 @@ def set_axes(
         axes.set_xlim(limits_x)
     if limits_y is not None:
         axes.set_ylim(limits_y)
-    names = curve_names(legend)
     if names:
-        axes.legend(axes.get_lines()[: len(names)], names)
+        axes.legend(lines[: len(names)], names)
     axes.grid(True)  # without the argument Matplotlib toggles, and the style has the grid on
 
 
@@ -153,12 +155,12 @@ def plot(
 
     Raises:
         TypeError: Values are not real numbers, or `axes` is not Matplotlib axes.
-        ValueError: Lengths, numbers of curves or of names do not fit; nothing is drawn then.
+        ValueError: Lengths, numbers of curves or of names do not fit, or a limit is not a pair of
+            numbers; nothing is drawn then.
     """
     xs, ys = paired_curves(X, Y)
-    names = curve_names(legend)
-    if len(names) > len(ys):
-        raise ValueError(f"plot: legend has {len(names)} names, but there are {len(ys)} curves")
+    names = curve_names(legend, len(ys))
+    limits_x, limits_y = pair(xlim, "xlim"), pair(ylim, "ylim")
     formats = list(itertools.islice(line_formats(fmts), len(ys)))
     if axes is None:
         set_figsize(figsize)
@@ -171,7 +173,7 @@ def plot(
     for x, y, (fmt, options) in zip(xs, ys, formats, strict=True):
         (line,) = axes.plot(x, y, fmt, **options)
         mark_lone_points(line)
-    set_axes(axes, xlabel, ylabel, xlim, ylim, xscale, yscale, names)
+    set_axes(axes, xlabel, ylabel, limits_x, limits_y, xscale, yscale, names)
 
 
 def line_formats(fmts: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -277,6 +279,10 @@ def real_array(values: Any, name: str) -> np.ndarray:
         ValueError: The rows of a nested list differ in length.
     """
     if hasattr(values, "detach"):  # a tensor, recognized without importing torch
+        if str(values.layout) != "torch.strided":
+            raise TypeError(
+                f"{name}: wanted a dense tensor, got layout {values.layout}; to_dense() makes one"
+            )
         tensor = values.detach().cpu()
         try:
             array = tensor.numpy()
@@ -308,16 +314,23 @@ def real_array(values: Any, name: str) -> np.ndarray:
     return array
 
 
-def curve_names(legend: Sequence[str] | str | None) -> list[str]:
+def curve_names(legend: Sequence[str] | str | None, curves: int | None = None) -> list[str]:
     """Return the names in a legend as a list; a string is one name.
+
+    Args:
+        legend: As in `set_axes`.
+        curves: How many curves there are; None when that is not known yet.
 
     Raises:
         TypeError: A name is not a string.
+        ValueError: There are more names than curves.
     """
     names = [legend] if isinstance(legend, str) else list(legend if legend is not None else ())
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"legend: wanted names as strings, got {_describe(name)}")
+    if curves is not None and len(names) > curves:
+        raise ValueError(f"legend has {len(names)} names, but there are {curves} curves")
     return names
 
 
@@ -325,11 +338,13 @@ def pair(values: Any, name: str) -> tuple[float, float] | None:
     """Return two numbers as floats, None as None.
 
     Raises:
-        ValueError: Not two numbers.
+        ValueError: Not two numbers; text such as "19" is none.
     """
     if values is None:
         return None
     try:
+        if isinstance(values, str | bytes):
+            raise TypeError
         low, high = values
         return float(low), float(high)
     except (TypeError, ValueError):

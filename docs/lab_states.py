@@ -22,8 +22,8 @@ from d2lhelpers.labs.stage import PIXELS_PER_INCH, Stage
 DENSITY = 1.5
 # Charts have few colors. With 64 of them a file is a third as large, and no difference is seen.
 COLORS = 64
-STEPS = 10  # most positions of an evenly spaced slider
-LOG_STEPS = 17  # most positions of a logarithmic one
+STEPS = 10  # positions of an evenly spaced slider at most, besides the start
+LOG_STEPS = 17  # a logarithmic one with as many round values gets fewer to a power of ten
 
 
 def find_lab(name: str) -> labs.Lab[Any]:
@@ -35,19 +35,15 @@ def find_lab(name: str) -> labs.Lab[Any]:
 
 
 def positions(control: labs.Control) -> tuple[Any, ...]:
-    """The values of a control in the web edition, in order; the one at the start is among them."""
+    """The values of a control in the web edition, in order; ends and start are among them."""
     if isinstance(control, labs.Choice):
         return control.options
     if isinstance(control, labs.LogSlider):
         values = round_values(control.low, control.high, (1, 2, 5))
         if len(values) >= LOG_STEPS:
             values = round_values(control.low, control.high, (1, 3))
-        return tuple(sorted({*values, control.high, control.default}))
-    found = list(control.grid(STEPS))
-    if control.default not in found:
-        nearest = min(range(len(found)), key=lambda i: abs(found[i] - control.default))
-        found[nearest] = control.default
-    return tuple(found)
+        return tuple(sorted({*values, control.low, control.high, control.default}))
+    return tuple(sorted({*control.grid(STEPS), control.default}))
 
 
 def round_values(low: float, high: float, digits: Sequence[int]) -> list[float]:

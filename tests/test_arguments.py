@@ -1,5 +1,6 @@
 """The messages of the argument checks that all public helpers share."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -37,6 +38,10 @@ def test_counts_are_positive(value):
 def test_numbers(value):
     with pytest.raises(TypeError, match="f: lr must be a number, got"):
         require_number("f", lr=value)
+
+
+def test_numpy_integers_count():
+    require_count("f", batch_size=np.int64(2))
 
 
 def test_nan_and_infinity_are_numbers():

@@ -1,6 +1,12 @@
 """What `d2l.check` says about right, wrong, broken and missing answers."""
 
+import os
+import subprocess
+import sys
+import warnings
+
 import pytest
+import torch
 
 from d2lhelpers.exercises import registry
 from d2lhelpers.exercises.registry import check, evaluate, exercise, numbers, require
@@ -76,6 +82,41 @@ def test_what_an_answer_prints_stays_out_of_the_line(double, capsys):
 
     check(double, chatty)
     assert capsys.readouterr().out == "✓ 99.1\n"
+
+
+def test_an_answer_that_exits_or_contains_itself_is_reported(double):
+    def leaves(x):
+        raise SystemExit(3)
+
+    assert evaluate(double, leaves).hint == "checking your answer raised SystemExit: 3"
+    endless: list = []
+    endless.append(endless)
+    assert evaluate(double, endless).status == "wrong"
+
+
+def test_checking_leaves_no_trace_outside(double, capsys):
+    def noisy(x):
+        print("error", file=sys.stderr)
+        warnings.warn("careful", stacklevel=1)
+        return x * (2 + 0 * int(torch.randint(9, ())))
+
+    torch.manual_seed(0)
+    wanted = torch.rand(3)
+    torch.manual_seed(0)
+    assert evaluate(double, noisy).status == "right"
+    assert torch.equal(torch.rand(3), wanted)
+    assert capsys.readouterr().err == ""
+
+
+def test_check_prints_on_a_console_that_knows_few_characters():
+    code = 'import d2lhelpers as d2l; d2l.check("00.1", 366)'
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.strip() == b"? 00.1"
 
 
 def test_check_prints_one_line_and_returns_nothing(double, capsys):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import io
 import subprocess
 import sys
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import ipywidgets
@@ -111,6 +113,15 @@ def test_a_lab_whose_simulate_does_not_fit_its_controls_is_refused():
                 return wide
 
 
+def test_a_lab_that_yields_nothing_is_an_error_with_its_name(tower, monkeypatch):
+    monkeypatch.setattr(Tower, "simulate", lambda self, **settings: iter(()))
+    for use in (tower.run, tower.snapshot):
+        with pytest.raises(RuntimeError, match=r"Tower\.simulate yielded nothing"):
+            use()
+    tower.set(height=2.0)
+    assert "Tower.simulate yielded nothing" in tower.view.sentence.value
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "words"),
     [
@@ -150,6 +161,9 @@ def test_numpy_scalars_are_taken_and_converted(tower):
         lambda: labs.Slider("height", 5, 5, 5),
         lambda: labs.Slider("height", 0, 1, 2),
         lambda: labs.Slider(" ", 0, 1, 0.5),
+        lambda: labs.Slider("height", 0, 1, 0.5, step=0),
+        lambda: labs.Slider("height", 0, 1, 0.5, step=-0.1),
+        lambda: labs.Slider("height", 0, 1, 0.5, step=float("nan")),
         lambda: labs.LogSlider("rate", 0, 1, 0.5),
         lambda: labs.Stops("batch", (1,), 1),
         lambda: labs.Stops("batch", (2, 1), 1),
@@ -179,6 +193,22 @@ def test_grids_are_valid_distinct_and_not_longer_than_asked(count):
         assert 1 <= len(grid) <= count
         assert len(set(grid)) == len(grid)
         assert [control.parse(name, value) for value in grid] == list(grid)
+
+
+@pytest.mark.parametrize(
+    ("control", "wanted"),
+    [
+        (labs.LogSlider("rate", 0.003, 0.4, 0.03), (0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.4)),
+        (labs.Slider("height", 0, 9, 8.9), (0, 5, 8, 8.9, 9)),
+        (labs.IntSlider("terms", 1, 50, 3), (1, 3, 50)),
+    ],
+)
+def test_the_web_edition_keeps_ends_and_start_of_a_slider(control, wanted, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parent.parent / "docs"))
+    positions = importlib.import_module("lab_states").positions(control)
+    assert set(wanted) <= set(positions)
+    assert list(positions) == sorted(positions)
+    assert (positions[0], positions[-1]) == (control.low, control.high)
 
 
 def test_every_control_shows_its_label_with_unit_in_full(tower):
@@ -383,19 +413,6 @@ def test_drawing_over_the_kept_background_equals_drawing_everything(tower):
     over = tower.snapshot(height=5.0)
     tower._stage._background = None
     assert tower.snapshot(height=5.0) == over
-
-
-def test_frames_cover_the_grid_in_order(tower):
-    frames = list(tower.frames({"terms": [2, 4], "height": 3}, fail="no"))
-    assert [(f.settings["terms"], f.settings["height"]) for f in frames] == [
-        (2, 0.0), (2, 5.0), (2, 10.0), (4, 0.0), (4, 5.0), (4, 10.0),
-    ]  # fmt: skip
-    assert frames[1].png == tower.snapshot(terms=2, height=5.0)
-    assert frames[1].sentence == "2 of 2 terms of 5.0 m."
-    with pytest.raises(ValueError, match="one or two"):
-        list(tower.frames({}))
-    with pytest.raises(TypeError, match="unknown setting 'hight'"):
-        list(tower.frames({"hight": 3}))
 
 
 @given(

@@ -112,6 +112,10 @@ def test_changing_one_batch_leaves_the_gradients_of_others_alone():
         (([0, 1], 2, torch.ones(3)), TypeError, "order must be a torch.Tensor, got list"),
         ((torch.arange(3), 0, torch.ones(3)), ValueError, "batch_size must be at least 1, got 0"),
         ((torch.arange(3), 2, [1, 2, 3]), TypeError, r"arrays\[0\] must be a torch.Tensor"),
+        ((torch.ones(3), 2, torch.ones(3)), TypeError, "order must hold integers"),
+        ((torch.arange(0), 2, torch.ones(3)), ValueError, "order is empty"),
+        ((torch.arange(4), 2, torch.ones(3)), ValueError, "0 to 3, there are rows 0 to 2"),
+        ((torch.tensor([-1]), 2, torch.ones(3)), ValueError, "positions -1 to -1"),
         ((torch.arange(3), 2), TypeError, "at least one array was wanted"),
         ((torch.ones(2, 2).long(), 2, torch.ones(3)), ValueError, r"order has shape \(2, 2\)"),
         (
@@ -206,6 +210,8 @@ def test_linreg_by_hand():
         ((torch.tensor(1.0), torch.ones(1), 0), ValueError, r"X has shape \(\)"),
         (([[1.0]], torch.ones(1), 0), TypeError, "X must be a torch.Tensor, got list"),
         ((torch.ones(1, 1), 2.0, 0), TypeError, "w must be a torch.Tensor, got float"),
+        ((torch.ones(5, 2).long(), torch.ones(2), 0), TypeError, "int64 and w torch.float32"),
+        ((torch.ones(5, 2), torch.ones(2, 1), torch.ones(5)), ValueError, r"b of shape \(5,\)"),
     ],
 )
 def test_linreg_refuses(arguments, error, message):
@@ -250,6 +256,7 @@ def test_squared_loss_passes_nan_through():
         ((torch.ones(0), torch.ones(0)), ValueError, "y has 0 values, y_hat has 0"),
         ((torch.ones(2), [1.0, 2.0]), TypeError, "y must be a torch.Tensor, got list"),
         ((torch.ones(2).long(), torch.ones(2)), TypeError, "y_hat must be floating point"),
+        ((torch.ones(2), torch.ones(2) * 1j), TypeError, "y real, got .* torch.complex64"),
     ],
 )
 def test_squared_loss_refuses(arguments, error, message):
@@ -306,8 +313,9 @@ def test_a_missing_gradient_changes_nothing():
     ("arguments", "error", "message"),
     [
         (([1.0], 0.1, 10), TypeError, r"params\[0\] must be a torch.Tensor, got float"),
-        (([], 0.1, 0), ValueError, "batch_size must be at least 1, got 0"),
-        (([], "fast", 1), TypeError, "lr must be a number, got str"),
+        (([torch.ones(1)], 0.1, 0), ValueError, "batch_size must be at least 1, got 0"),
+        (([torch.ones(1)], "fast", 1), TypeError, "lr must be a number, got str"),
+        (([], 0.1, 1), ValueError, "params is empty"),
         ((torch.ones(2), 0.1, 1), TypeError, "params must be a list of tensors, got one tensor"),
         ((3, 0.1, 1), TypeError, "params must be a list of tensors, got int"),
     ],

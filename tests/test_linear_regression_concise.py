@@ -1,8 +1,6 @@
 """The mini-batches that chapter 09 saves: `load_array`."""
 
 import inspect
-import statistics
-import time
 
 import pytest
 import torch
@@ -256,31 +254,3 @@ def test_the_signature_is_that_of_d2l():
     ours, theirs = (inspect.signature(f).parameters for f in (d2l.load_array, d2l_ref.load_array))
     assert list(ours) == list(theirs)
     assert [p.default for p in ours.values()] == [p.default for p in theirs.values()]
-
-
-def sliced(arrays, batch_size):
-    """An epoch in the plainest form: a random order, cut into pieces, looked up."""
-    order = torch.randperm(len(arrays[0]))
-    for chosen in order.split(batch_size):
-        yield [array[chosen] for array in arrays]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("shape", "batch_size", "repeats", "wanted"),
-    [((1000, 2), 10, 51, 10), ((60_000, 784), 256, 9, 4)],
-)
-def test_it_is_faster_than_d2l_and_keeps_up_with_slicing(shape, batch_size, repeats, wanted):
-    arrays = torch.randn(shape), torch.randn(shape[0], 1)
-    ways = d2l_ref.load_array, sliced, d2l.load_array
-    times = [[] for _ in ways]
-    for _ in range(repeats):
-        for load, measured in zip(ways, times, strict=True):
-            start = time.perf_counter()
-            for _ in load(arrays, batch_size):
-                pass
-            measured.append(time.perf_counter() - start)
-    theirs, slicing, ours = (1e3 * statistics.median(measured) for measured in times)
-    report = f"d2l {theirs:.2f} ms, slicing {slicing:.2f} ms, ours {ours:.2f} ms"
-    print(report)
-    assert theirs / ours > wanted and ours < 2 * slicing, report

@@ -107,6 +107,14 @@ def test_set_axes_has_the_effects_of_the_reference(reference, xlim, yscale, lege
     assert seen[0] == seen[1]
 
 
+def test_set_axes_refuses_more_names_than_curves_and_changes_nothing():
+    axes = plt.figure().subplots()
+    axes.plot([1, 2])
+    with pytest.raises(ValueError, match="legend has 2 names, but there are 1 curves"):
+        d2l.set_axes(axes, "x", None, None, None, "linear", "log", ["a", "b"])
+    assert (axes.get_xlabel(), axes.get_yscale(), axes.get_legend()) == ("", "linear", None)
+
+
 def test_set_axes_shows_the_grid_when_called_twice():
     axes = plt.figure().subplots()
     for _ in range(2):
@@ -243,6 +251,10 @@ def test_limits_and_scales():
         (({1: 2},), TypeError, "dict"),
         (([{1: 2}],), TypeError, "dict"),
         ((torch.tensor([1j]),), TypeError, "complex"),
+        ((torch.eye(3).to_sparse(),), TypeError, "X: wanted a dense tensor.*to_dense"),
+        (([1, 2], torch.ones(2).to_sparse()), TypeError, "Y: wanted a dense tensor"),
+        (([1, 2], None, None, None, None, (1,)), ValueError, "xlim: wanted two numbers"),
+        (([1, 2], None, None, None, None, None, "19"), ValueError, "ylim: .*got '19'"),
     ],
 )
 def test_bad_data_is_refused_and_nothing_is_drawn(arguments, error, words):

@@ -2,7 +2,6 @@
 
 import ast
 import os
-import time
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -1109,8 +1108,8 @@ def test_wrong_usage_exits_with_2(book: Book, options: list[str]) -> None:
     assert "error:" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_thirty_chapters_are_checked_in_seconds_without_torch(book: Book) -> None:
-    """A generous limit; what counts is that neither torch nor matplotlib is imported."""
+def test_thirty_chapters_are_checked_without_torch(book: Book) -> None:
+    """Neither torch nor matplotlib is imported, which alone would take seconds."""
     for number in range(30):
         cells = [
             "%matplotlib inline\nimport torch\nfrom torch import nn",
@@ -1119,17 +1118,14 @@ def test_thirty_chapters_are_checked_in_seconds_without_torch(book: Book) -> Non
         ]
         book.chapter(f"{number:02d}_topic{number}.ipynb", *cells)
     book.export()
-    start = time.perf_counter()
     done = run(
         "-X", "importtime", "-m", "d2lhelpers.save", "--check",
         "--notebooks", str(book.notebooks), "--package", str(book.package), folder=ROOT,
     )  # fmt: skip
-    seconds = time.perf_counter() - start
     assert done.returncode == 0, done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "libcst" in imported
     assert not imported & {"torch", "matplotlib", "numpy", "d2lhelpers.plotting"}
-    assert seconds < 10
 
 
 def test_the_book_itself_is_up_to_date() -> None:

@@ -28,7 +28,7 @@ STANDARD = [
     "functools",
     "inspect",
     "json.encoder",
-    "pathlib",
+    "shutil",
     "statistics",
     "string",
     "subprocess",
@@ -78,7 +78,9 @@ def test_agrees_with_symtable(name: str) -> None:
         expected = set(global_names(table))
         # What the statement itself looks up at its top level: decorators, defaults, bases.
         expected |= {s.get_name() for s in table.get_symbols() if s.is_referenced()}
-        assert expected <= found, f"{name}.{statement.name.value}"
+        # Wherever `super` is named, symtable of Python 3.12 on adds the implicit closure __class__,
+        # which no source names: nothing to look up.
+        assert expected - found <= {"__class__"}, f"{name}.{statement.name.value}"
         # A class body that binds a name after it looked it up finds the module's: symtable calls
         # that local, the analysis does not.
         assert found - expected <= class_names(table), f"{name}.{statement.name.value}"

@@ -45,7 +45,7 @@ LANGUAGE_INFO = {
 # What must not reach a reader: folders of the author's machine, memory and network addresses.
 PRIVATE = {
     "an absolute path": re.compile(
-        r"(?<![\w./:>])(?:/(?:home|Users|root|work|tmp|usr|opt|var|private|mnt|srv)/[\w.-]+"
+        r"(?<![\w./:>])(?:/(?:home|Users|root|workspaces?|tmp|usr|opt|var|private|mnt|srv)/[\w.-]+"
         r"|[A-Za-z]:\\(?:Users|Windows)\\)"
     ),
     "a memory address": re.compile(r"\b0x[0-9a-fA-F]{6,}\b"),
@@ -489,7 +489,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("check", help="report departures from the normal form")
     command.add_argument("notebooks", type=Path, nargs="+", metavar="notebook")
     options = parser.parse_args(arguments)
+    try:
+        return obey(options)
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
+
+def obey(options: argparse.Namespace) -> int:
+    """Do what the command line asks; 0 when all went well, else 1."""
     failures: list[str] = []
     if options.command == "text":
         sys.stdout.write(to_text(read(options.notebook)))

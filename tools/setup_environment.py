@@ -31,6 +31,7 @@ NO_VENV = """
 This Python cannot create virtual environments (its `venv` module is incomplete).
 On Debian or Ubuntu: sudo apt install python3-venv   Then run the same command again.
 """
+NETWORK_TROUBLE = re.compile(r"(?i)connection|resolv|timed? ?out|network|no matching distribution")
 INSTALL_FAILED = """
 Installing the packages failed; the lines above say where. If they speak of connections, names that
 cannot be resolved or time-outs, the network is missing: run the same command again when it is back.
@@ -47,7 +48,7 @@ def check_python(version):
     if not OLDEST <= tuple(version[:2]) <= NEWEST:
         raise SetupError(
             "The book needs Python {}.{} to {}.{}; this is Python {}.{} ({}).\n"
-            "Install a newer one (python.org, conda, your system's packages) and name it:\n"
+            "Install one of them (python.org, conda, your system's packages) and name it:\n"
             "    make setup PYTHON=python3.12".format(
                 *OLDEST, *NEWEST, *version[:2], sys.executable
             )
@@ -103,7 +104,17 @@ def fingerprint(torch):
     digest = hashlib.sha256()
     for name in ("requirements.lock", "tools/setup_environment.py"):
         digest.update((ROOT / name).read_bytes())
+    digest.update(str(ROOT).encode())  # scripts and the editable install name the folder
     return f"python {platform.python_version()} torch {torch}\n{digest.hexdigest()}\n"
+
+
+def chosen_build(venv, torch):
+    """The build of PyTorch to install; "keep" is the one that is there, else the lock's."""
+    if torch != "keep":
+        return torch
+    stamp = venv / "up-to-date"
+    found = re.search(r"(?m) torch (\S+)$", stamp.read_text()) if stamp.is_file() else None
+    return found.group(1) if found else "default"
 
 
 def create(venv):
@@ -118,14 +129,16 @@ def fetch_uv(venv):
     pip = [str(venv_python(venv)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     fetched = subprocess.run(pip + [UV], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if fetched.returncode:
-        sys.stderr.write(fetched.stdout.decode(errors="replace"))
-        raise SetupError(NO_NETWORK)
+        said = fetched.stdout.decode(errors="replace")
+        sys.stderr.write(said)
+        raise SetupError(NO_NETWORK if NETWORK_TROUBLE.search(said) else INSTALL_FAILED)
 
 
 def set_up(venv, torch, dry_run=False):
     """Bring the environment up to date; prints what it does. Raises SetupError."""
     lock = ROOT / "requirements.lock"
     stamp = venv / "up-to-date"
+    torch = chosen_build(venv, torch)
     wanted = fingerprint(torch)
     if dry_run:
         for command in commands(venv, torch, lock):
@@ -151,9 +164,10 @@ def main(arguments=None):
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="where (default: .venv)")
     parser.add_argument(
         "--torch",
-        default="default",
+        default="keep",
         metavar="BUILD",
-        help="default: as in the lock; cpu, auto, cu130, ...: what uv's --torch-backend takes",
+        help="default: as in the lock; cpu, auto, cu130, ...: what uv's --torch-backend takes; "
+        "keep: what is installed, else the lock's",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the commands and stop")
     options = parser.parse_args(arguments)

@@ -84,13 +84,13 @@ def fair_comparison(answer) -> None:
         def run() -> None:
             begin = time.perf_counter()
             disturbed = name == "f" and len(seconds["f"]) in (0, 4, 7)
-            time.sleep(0.02 if disturbed else pause)
+            time.sleep(0.05 if disturbed else pause)
             calls.append(name)
             seconds[name].append(time.perf_counter() - begin)
 
         return run
 
-    found = answer(runner("f", 0.002), runner("g", 0.005), repeats)
+    found = answer(runner("f", 0.002), runner("g", 0.01), repeats)
     require(isinstance(found, tuple | list) and len(found) == 3, "return three numbers")
     counts = calls.count("f"), calls.count("g")
     require(
@@ -113,10 +113,11 @@ def fair_comparison(answer) -> None:
 
     times = {name: values[-repeats:] for name, values in seconds.items()}
     for position, name in enumerate("fg"):
-        # The checked functions take their own time, so a busy machine disturbs both sides alike.
+        # The checked functions take their own time, so a busy machine disturbs both sides alike;
+        # the bound is wide since a pause between the two clocks counts on one side only.
         value, wanted = float(found[position]), median(times[name])
         require(
-            abs(value - wanted) < 0.2 * wanted + 5e-4,
+            abs(value - wanted) < 0.5 * wanted + 2e-3,
             f"{name} took {1e3 * wanted:.1f} ms in the median, your function says "
             f"{1e3 * value:.1f} ms; some runs are disturbed, and one number should not mind",
         )

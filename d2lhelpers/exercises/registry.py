@@ -9,8 +9,9 @@ import importlib
 import io
 import pkgutil
 import re
+import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import FunctionType
@@ -85,15 +86,14 @@ def evaluate(number: str, answer: Any) -> Result:
     else. Raises ValueError when there is no such exercise.
     """
     check = _find(number)
-    if _is_blank(answer):
-        return Result(number, "not attempted")
     try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        if _is_blank(answer):
+            return Result(number, "not attempted")
+        with _nothing_leaves():
             check(answer)
     except Wrong as wrong:
         return Result(number, "wrong", str(wrong))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = (str(error).strip().splitlines() or [""])[0]
         hint = f"checking your answer raised {type(error).__name__}" + (f": {said}" if said else "")
         return Result(number, "wrong", hint)
@@ -111,9 +111,25 @@ def check(number: str, answer: Any) -> None:
     Never raises: an unknown number is reported in the same line.
     """
     try:
-        print(evaluate(number, answer))
+        line = str(evaluate(number, answer))
     except ValueError as error:
-        print(f"✗ {error}")
+        line = f"✗ {error}"
+    # Windows' consoles and pipes do not know every character.
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(line.encode(encoding, "replace").decode(encoding))
+
+
+@contextlib.contextmanager
+def _nothing_leaves() -> Iterator[None]:
+    """What happens inside is not printed, warns of nothing, and draws no random number outside."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        if torch := sys.modules.get("torch"):  # not imported just to keep its generator
+            stack.enter_context(torch.random.fork_rng(devices=[]))
+        yield
 
 
 def _find(number: str) -> Check:

@@ -1,4 +1,3 @@
-from .base import Frame as Frame
 from .base import Lab as Lab
 from .controls import Choice as Choice
 from .controls import Control as Control
@@ -13,7 +12,6 @@ from .learning_rate_and_batch_size import LearningRateAndBatchSize as LearningRa
 __all__ = [
     "Choice",
     "Control",
-    "Frame",
     "IntSlider",
     "Lab",
     "LearningRate",

@@ -1,4 +1,4 @@
-"""What all labs share: checked settings, live widget, snapshot, and precomputed states.
+"""What all labs share: checked settings, live widget, and snapshot.
 
 A lab is a small class:
 
@@ -16,8 +16,7 @@ A lab is a small class:
         def describe(self, result): return "The stone ..."
 
 Everything else follows from these: `Falling()` at the end of a cell is the live lab,
-`Falling().snapshot()` a picture for pages without a kernel, `Falling().frames(...)` a grid of
-pictures for the web edition.
+`Falling().snapshot()` a picture for pages without a kernel.
 """
 
 from __future__ import annotations
@@ -25,12 +24,10 @@ from __future__ import annotations
 import base64
 import functools
 import inspect
-import itertools
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 
 import ipywidgets
@@ -46,21 +43,12 @@ _STORED_COMPRESSION = 6  # a snapshot is kept in the notebook, a live picture li
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One precomputed state: settings, picture (a PNG file) and the sentence that describes it."""
-
-    settings: Mapping[str, Any]
-    png: bytes
-    sentence: str
-
-
 class Lab(ABC, Generic[Result]):
     """Base class of all labs; see the module's text for what a lab declares.
 
-    Settings given to `simulate`, `snapshot`, `set` and `frames` are checked here: TypeError for an
-    unknown name or a wrong type, ValueError for a value out of range. Settings left out take their
-    first values.
+    Settings given to `simulate`, `snapshot` and `set` are checked here: TypeError for an unknown
+    name or a wrong type, ValueError for a value out of range. Settings left out take their first
+    values.
     """
 
     title: ClassVar[str]
@@ -129,12 +117,20 @@ class Lab(ABC, Generic[Result]):
         }
 
     def results(self, **settings: Any) -> Iterator[Result]:
-        """The result of `settings`, after the partial ones of a lab that works step by step."""
+        """The result of `settings`, after the partial ones of a lab that works step by step.
+
+        At least one; a `simulate` that yields none raises RuntimeError.
+        """
         outcome = self.simulate(**settings)
-        if isinstance(outcome, Iterator):
-            yield from outcome
-        else:
+        if not isinstance(outcome, Iterator):
             yield outcome
+            return
+        try:
+            first = next(outcome)
+        except StopIteration:
+            raise RuntimeError(f"{type(self).__name__}.simulate yielded nothing") from None
+        yield first
+        yield from outcome
 
     def run(self, **settings: Any) -> Result:
         """The final result of `settings`."""
@@ -157,32 +153,6 @@ class Lab(ABC, Generic[Result]):
         if format == "svg":
             return self._stage.svg(result)
         return self._stage.png(result, _STORED_COMPRESSION)
-
-    def frames(
-        self, vary: Mapping[str, Sequence[Any] | int], /, **settings: Any
-    ) -> Iterator[Frame]:
-        """Precomputed states over a grid, for pages whose sliders have no kernel behind them.
-
-        Args:
-            vary: one or two names of controls, each with the values to take or how many to spread
-                over its range. The last name varies fastest.
-            settings: values of the other controls.
-        """
-        if not 1 <= len(vary) <= 2:
-            raise ValueError(f"frames: got {len(vary)} controls to vary, wanted one or two")
-        for name in vary:
-            if name not in self.controls:
-                raise TypeError(
-                    f"frames: unknown setting {name!r}, wanted {', '.join(self.controls)}"
-                )
-        axes = [
-            self.controls[name].grid(values) if isinstance(values, int) else tuple(values)
-            for name, values in vary.items()
-        ]
-        for values in itertools.product(*axes):
-            chosen = self.check({**settings, **dict(zip(vary, values, strict=True))})
-            result = self.run(**chosen)
-            yield Frame(chosen, self._stage.png(result, _STORED_COMPRESSION), self.describe(result))
 
     @property
     def view(self) -> LiveView:

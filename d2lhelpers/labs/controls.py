@@ -139,6 +139,14 @@ class Slider(_Number):
 
     step: float = 0.01
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.step <= self.high - self.low:
+            raise ValueError(
+                f"{self.label}: step is {self.step}; wanted 0 < step <= {self.high - self.low:g}, "
+                "the range"
+            )
+
     def build(self) -> ipywidgets.ValueWidget:
         return ipywidgets.FloatSlider(
             value=self.default,

@@ -38,11 +38,6 @@ class NewestWins(Generic[Job]):
         self._task: asyncio.Task[None] | None = None
         self._finishing = False
 
-    @property
-    def overtaken(self) -> bool:
-        """Whether a newer job waits for the one in work."""
-        return bool(self._waiting)
-
     def request(self, job: Job) -> None:
         """Work on `job` soon, instead of one that waits; on a running loop returns at once."""
         self._waiting = [job]

@@ -22,6 +22,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from d2lhelpers.labs.png import encode_png
+from d2lhelpers.plotting import STYLE_FILE
 
 if TYPE_CHECKING:
     from d2lhelpers.labs.base import Lab
@@ -31,10 +32,10 @@ DENSITY = 2.0
 
 # Okabe and Ito's palette, told apart with every common kind of color blindness.
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
-PURPLE, SKY, YELLOW, GREY, INK = "#AA4499", "#56B4E9", "#E69F00", "#8A8A8A", "#222222"
+GREY, INK = "#8A8A8A", "#222222"
 
 # What the reader has set for other figures must not change this one, hence Matplotlib's own values
-# first.
+# first, then the book's.
 _NOT_LOOKS = (
     "backend",
     "docstring",
@@ -46,26 +47,19 @@ _NOT_LOOKS = (
     "webagg",
 )
 _STYLE: dict[Any, Any] = {
-    name: value
-    for name, value in matplotlib.rcParamsDefault.items()
-    if not name.startswith(_NOT_LOOKS)
-} | {
+    **{k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith(_NOT_LOOKS)},
+    **matplotlib.rc_params_from_file(STYLE_FILE, use_default_template=False),
+    # A lab is more than twice as wide as a figure of the book: smaller letters do.
     "font.size": 9.5,
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
     "axes.labelsize": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#666666",
-    "axes.labelcolor": INK,
-    "axes.formatter.useoffset": False,
+    "axes.grid": False,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
-    "xtick.color": INK,
-    "ytick.color": INK,
     "legend.fontsize": 8.5,
     "legend.frameon": False,
-    "svg.hashsalt": "d2lhelpers.labs",
+    "figure.constrained_layout.use": False,  # axes that moved with their labels would tremble
 }
 
 AnyArtist = TypeVar("AnyArtist", bound=Artist)

@@ -45,10 +45,6 @@ def split_mark(comment: str) -> tuple[bool, str, str]:
     return True, words, (hash_sign + rest).rstrip()
 
 
-def has_mark(text: str) -> bool:
-    return _MARK.search(text) is not None
-
-
 def find_marked(cell: Cell) -> tuple[list[Marked], list[Problem]]:
     """The marked statements of a parsed cell, and the marks that stand where they mean nothing."""
     assert cell.module is not None

@@ -58,8 +58,8 @@ class JupyterLab:
 
     Args:
         folder: where it may write; notebooks are served from its subfolder `notebooks`.
-        book: a copy of the repository; then the server is started there by `make lab`, as a reader
-            starts it, and the token is the one that it prints.
+        book: the repository; then the server is started there by `make lab`, as a reader starts
+            it, and the token is the one that it prints.
     """
 
     def __init__(self, folder: Path, book: Path | None = None) -> None:
@@ -130,13 +130,9 @@ class JupyterLab:
         page.on("console", lambda m: found.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: found.append(f"uncaught: {error}"))
         page.on("websocket", lambda s: s.on("framereceived", lambda data: _inspect(data, found)))
-        # A busy JupyterLab asks for the kernel when it knows the notebook before the kernels.
-        question = page.locator(".jp-Dialog", has_text="Select Kernel")
-        page.add_locator_handler(question, _choose_python)
         page.goto(f"{self.base}/lab/tree/{name}?reset&token={self.token}")
-        page.wait_for_selector(
-            '.jp-Notebook-ExecutionIndicator[data-status="idle"]', state="attached", timeout=90_000
-        )
+        if not _wait(lambda: _kernel_is_idle(page), 90):
+            raise TimeoutError("the kernel did not become idle within 90 s")
         return page
 
     def shut_kernels(self) -> None:
@@ -195,6 +191,8 @@ class JupyterLab:
 def run_all(page: Page, seconds: float = 120) -> None:
     """Clear all outputs, run all cells from the menu, and wait until every one has run."""
     page.evaluate("window.jupyterapp.commands.execute('editmenu:clear-all')")
+    if not _wait(lambda: not any(_execution_counts(page)), 10):
+        raise TimeoutError("the stored outputs were not cleared")
     for _ in range(3):
         page.click('li.lm-MenuBar-item:has-text("Run")')
         page.click('.lm-Menu-item[data-command="runmenu:run-all"]')
@@ -363,10 +361,19 @@ def _inspect(data: str | bytes, found: list[str]) -> None:
         found.append(f"from the kernel: {frame[-2000:].decode(errors='replace')}")
 
 
-def _choose_python(question: Locator) -> None:
-    question.locator("select").select_option(label="Python 3 (ipykernel)")
-    question.locator(".jp-mod-accept").click()
-    question.page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+def _kernel_is_idle(page: Page) -> bool:
+    """Whether the notebook shown has a connected, idle kernel."""
+    # A busy JupyterLab asks for the kernel when it knows the notebook before the kernels.
+    question = page.locator(".jp-Dialog", has_text="Select Kernel")
+    if question.is_visible():
+        question.locator("select").select_option(label="Python 3 (ipykernel)")
+        question.locator(".jp-mod-accept").click()
+    return page.evaluate(
+        """() => {
+            const kernel = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel
+            return kernel?.connectionStatus === 'connected' && kernel?.status === 'idle'
+        }"""
+    )
 
 
 def _wait(condition, seconds: float) -> bool:

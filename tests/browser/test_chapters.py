@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,30 +25,17 @@ SLOWEST_PICTURE = 180  # milliseconds; benchmarks/lab_latency.py measures the me
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository's own files, with the environment that is there already."""
-    folder = tmp_path_factory.mktemp("book") / "book"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=at.REPOSITORY, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in listed.stdout.split("\0"):
-        source = at.REPOSITORY / name
-        if name and source.is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, folder / name)
-    (folder / ".venv").symlink_to(at.REPOSITORY / ".venv")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def make_lab(book, tmp_path_factory: pytest.TempPathFactory) -> Iterator[at.JupyterLab]:
-    """The server that the README's command starts."""
-    if not (at.REPOSITORY / ".venv").exists():
+def make_lab(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[at.JupyterLab]:
+    """The server that the README's command starts; the tests save nothing."""
+    if not (at.REPOSITORY / ".venv" / "up-to-date").exists():
         pytest.skip("the README's command needs .venv, which `make setup` creates")
-    server = at.JupyterLab(tmp_path_factory.mktemp("make_lab"), book=book)
+    chapters = sorted((at.REPOSITORY / "notebooks").rglob("*.ipynb"))
+    before = [path.read_bytes() for path in chapters if ".ipynb_checkpoints" not in path.parts]
+    server = at.JupyterLab(tmp_path_factory.mktemp("make_lab"), book=at.REPOSITORY)
     yield server
     server.close()
+    after = [path.read_bytes() for path in chapters if ".ipynb_checkpoints" not in path.parts]
+    assert after == before
 
 
 @pytest.mark.parametrize(("chapter", "label", "verdict"), LABS)
