@@ -151,30 +151,31 @@ def test_another_place_or_lock_means_another_fingerprint(monkeypatch):
     assert here == setup_environment.fingerprint("cpu")
 
 
+def would_run(*arguments: str) -> str:
+    """What make would run, asked as from a shell: `make test` may be what runs this test."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", *arguments],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
 @needs_make
 def test_make_passes_the_choices_on():
-    done = subprocess.run(
-        ["make", "-n", "setup", "TORCH=cpu", "PYTHON=python3.12"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.strip() == "python3.12 tools/setup_environment.py --torch cpu"
+    line = would_run("setup", "TORCH=cpu", "PYTHON=python3.12").strip()
+    assert line == "python3.12 tools/setup_environment.py --torch cpu"
 
 
 @needs_make
 @pytest.mark.parametrize("target", ["lab", "test", "run", "save", "html", "bench", "lint"])
 def test_every_target_sets_up_first(target):
-    done = subprocess.run(
-        ["make", "-n", target, "NB=x.ipynb"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert "tools/setup_environment.py" in done.stdout.splitlines()[0]
+    assert "tools/setup_environment.py" in would_run(target, "NB=x.ipynb").splitlines()[0]
 
 
 @needs_make
 def test_lab_keeps_jupyters_security_defaults():
-    done = subprocess.run(
-        ["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    line = done.stdout.partition("\n")[2]
+    line = would_run("lab").partition("\n")[2]
     assert line.split()[:2] == [".venv/bin/jupyter", "lab"] and "00_start_here.ipynb" in line
     assert ("--allow-root" in line) == (hasattr(os, "geteuid") and os.geteuid() == 0)
     for loosened in ("token=", "password=", "--ip", "0.0.0.0", "allow_origin", "xsrf"):
