@@ -1,14 +1,17 @@
 """What `d2l.check` says about right, wrong, broken and missing answers."""
 
 import os
+import random
 import subprocess
 import sys
 import warnings
 
+import numpy as np
 import pytest
 import torch
 
 from d2lhelpers.exercises import registry
+from d2lhelpers.exercises.compare import agree, values
 from d2lhelpers.exercises.registry import check, evaluate, exercise, numbers, require
 
 
@@ -47,7 +50,12 @@ class EmptyMethod:
     def forward(self, x): ...
 
 
-BLANKS = [..., empty, empty_with_docstring, empty_with_comment, EmptyMethod]
+class EmptyStaticMethod:
+    @staticmethod
+    def backward(ctx, grad_output): ...
+
+
+BLANKS = [..., empty, empty_with_docstring, empty_with_comment, EmptyMethod, EmptyStaticMethod]
 BLANKS += [(1, ...), [..., ...], {"a": ...}, (empty, 3)]
 
 
@@ -98,14 +106,85 @@ def test_checking_leaves_no_trace_outside(double, capsys):
     def noisy(x):
         print("error", file=sys.stderr)
         warnings.warn("careful", stacklevel=1)
-        return x * (2 + 0 * int(torch.randint(9, ())))
+        torch.manual_seed(3)
+        np.random.seed(3)  # noqa: NPY002 - the global generator is what this is about
+        random.seed(3)
+        return x * 2
 
-    torch.manual_seed(0)
-    wanted = torch.rand(3)
-    torch.manual_seed(0)
+    def draw():
+        of_numpy = np.random.rand(3).tolist()  # noqa: NPY002
+        return torch.rand(3).tolist(), of_numpy, random.random()
+
+    def seed():
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002
+        random.seed(0)
+
+    seed()
+    wanted = draw()
+    seed()
     assert evaluate(double, noisy).status == "right"
-    assert torch.equal(torch.rand(3), wanted)
+    assert draw() == wanted
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")
+def test_checking_leaves_the_gpu_its_random_numbers(double):
+    torch.cuda.manual_seed_all(0)
+    wanted = torch.rand(3, device="cuda").tolist()
+    torch.cuda.manual_seed_all(0)
+    assert evaluate(double, lambda x: torch.manual_seed(3) and 2 * x).status == "right"
+    assert torch.rand(3, device="cuda").tolist() == wanted
+
+
+def test_a_check_wakes_no_library_that_sleeps():
+    code = (
+        "import sys; from d2lhelpers.exercises import registry\n"
+        "@registry.exercise('99.1')\ndef check(answer): pass\n"
+        "assert registry.evaluate('99.1', 1).status == 'right'\n"
+        "print([name for name in ('numpy', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, encoding="utf-8"
+    )
+    assert done.stdout.strip() == "[]"
+
+
+SAME = {
+    "float32": torch.tensor([1.0, 0.1]),
+    "float64": torch.tensor([1.0, 0.1], dtype=torch.float64),
+    "float16, nearly": torch.tensor([1.0, 0.1], dtype=torch.float16),
+    "with a record": torch.tensor([1.0, 0.1], requires_grad=True),
+    "array": np.array([1.0, 0.1]),
+    "list": [1, 0.1],
+    "tuple of tensors": (torch.tensor(1), torch.tensor(0.1)),
+}
+
+
+@pytest.mark.parametrize("found", SAME.values(), ids=SAME)
+def test_equal_numbers_agree_whatever_holds_them(found):
+    assert agree(found, torch.tensor([1.0, 0.1]), rtol=1e-3)
+    assert agree(torch.tensor([1.0, 0.1]), found, rtol=1e-3)
+    assert not agree(found, [1.0, 0.2], rtol=1e-3)
+    assert values(found).dtype == torch.float64 and not values(found).requires_grad
+
+
+def test_shapes_are_not_broadcast_and_nan_agrees_with_nothing():
+    assert not agree(torch.ones(3, 1), torch.ones(3))
+    assert not agree(torch.ones(1), 1.0)
+    assert not agree([float("nan")], [float("nan")])
+    assert agree([], [])
+
+
+@pytest.mark.parametrize("found", [None, "1", object(), [1.0, None], {"a": 1}])
+def test_what_holds_no_numbers_is_wrong(found):
+    with pytest.raises(registry.Wrong, match="numbers are wanted, not"):
+        values(found)
+
+
+def test_parts_of_several_shapes_are_wrong():
+    with pytest.raises(registry.Wrong, match="differ in shape"):
+        values([torch.zeros(2), torch.zeros(3)])
 
 
 def test_check_prints_on_a_console_that_knows_few_characters():

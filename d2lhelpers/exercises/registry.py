@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import io
 import pkgutil
+import random
 import re
 import sys
 import warnings
@@ -121,14 +122,22 @@ def check(number: str, answer: Any) -> None:
 
 @contextlib.contextmanager
 def _nothing_leaves() -> Iterator[None]:
-    """What happens inside is not printed, warns of nothing, and draws no random number outside."""
+    """What happens inside is not printed, warns of nothing, and draws no random number outside.
+
+    The global generators of Python, NumPy and PyTorch go on afterwards where they stood before.
+    """
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        if torch := sys.modules.get("torch"):  # not imported just to keep its generator
-            stack.enter_context(torch.random.fork_rng(devices=[]))
+        stack.callback(random.setstate, random.getstate())
+        # No library is imported, and no GPU woken, just to keep its generator.
+        if numpy_random := sys.modules.get("numpy.random"):
+            stack.callback(numpy_random.set_state, numpy_random.get_state())
+        if torch := sys.modules.get("torch"):
+            gpus = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
+            stack.enter_context(torch.random.fork_rng(devices=range(gpus)))
         yield
 
 
@@ -159,8 +168,8 @@ def _is_blank(answer: Any) -> bool:
     if isinstance(answer, FunctionType):
         return answer.__code__.co_code == _blank_code(answer)
     if isinstance(answer, type):
-        methods = [value for value in vars(answer).values() if isinstance(value, FunctionType)]
-        return any(_is_blank(method) for method in methods)
+        members = [getattr(value, "__func__", value) for value in vars(answer).values()]
+        return any(_is_blank(member) for member in members if isinstance(member, FunctionType))
     if isinstance(answer, Mapping):
         return any(_is_blank(value) for value in answer.values())
     if isinstance(answer, list | tuple | set):

@@ -1,0 +1,39 @@
+"""Comparing an answer with what is wanted, whatever it was computed with.
+
+A right answer stays right in float64 instead of float32, as an array or as a list of numbers, with
+or without a record for autograd, on the CPU or on a GPU. A check that cares for the dtype says so
+with a `require` of its own.
+"""
+
+from typing import Any
+
+import torch
+
+from .registry import Wrong, require
+
+
+def values(found: Any) -> torch.Tensor:
+    """The numbers of an answer, as a float64 tensor on the CPU without a record.
+
+    Args:
+        found: a tensor, an array, a number, or a list or tuple of these, of one shape.
+
+    Raises Wrong, which the reader sees as a hint, when there are no such numbers.
+    """
+    if isinstance(found, list | tuple):
+        parts = [values(part) for part in found]
+        require(len({part.shape for part in parts}) <= 1, "parts of your result differ in shape")
+        return torch.stack(parts) if parts else torch.zeros(0, dtype=torch.float64)
+    try:
+        return torch.as_tensor(found).detach().to("cpu", torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise Wrong(f"numbers are wanted, not {type(found).__name__}") from None
+
+
+def agree(found: Any, wanted: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+    """Whether two results have one shape and nearly the same values; nothing is broadcast.
+
+    Two values are near each other when they differ by at most atol + rtol · |wanted|; NaN is never.
+    """
+    have, want = values(found), values(wanted)
+    return have.shape == want.shape and torch.allclose(have, want, rtol=rtol, atol=atol)
