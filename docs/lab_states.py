@@ -38,6 +38,8 @@ def positions(control: labs.Control) -> tuple[Any, ...]:
     """The values of a control in the web edition, in order; ends and start are among them."""
     if isinstance(control, labs.Choice):
         return control.options
+    if isinstance(control, labs.Text):
+        return control.examples
     if isinstance(control, labs.LogSlider):
         values = round_values(control.low, control.high, (1, 2, 5))
         if len(values) >= LOG_STEPS:
@@ -124,7 +126,10 @@ def lab_html(lab: labs.Lab[Any], sentences: list[list[str]]) -> str:
 
 
 def control_html(key: str, control: labs.Control, values: Sequence[Any], at: int) -> str:
-    """A labelled list for choices, a labelled slider with its value for everything else."""
+    """A labelled list for choices, a labelled slider with its value for everything else.
+
+    Text cannot be typed where there is no kernel: its slider goes through the examples.
+    """
     texts = [shown(value) for value in values]
     label = f'<label for="{{id}}-{key}">{html.escape(control.caption)}</label>'
     if isinstance(control, labs.Choice | labs.Toggle):
@@ -136,8 +141,8 @@ def control_html(key: str, control: labs.Control, values: Sequence[Any], at: int
     listed = html.escape(json.dumps(texts))
     return (
         f'<div>{label}<input type="range" id="{{id}}-{key}" min="0" max="{len(values) - 1}" '
-        f'step="1" value="{at}" aria-valuetext="{texts[at]}" data-values="{listed}">'
-        f'<output for="{{id}}-{key}">{texts[at]}</output></div>'
+        f'step="1" value="{at}" aria-valuetext="{html.escape(texts[at])}" data-values="{listed}">'
+        f'<output for="{{id}}-{key}">{html.escape(texts[at])}</output></div>'
     )
 
 

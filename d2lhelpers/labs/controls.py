@@ -7,19 +7,23 @@ states.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import numbers
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets
 import numpy as np
+import traitlets
 
 # One width for all labels keeps the sliders of a lab in line and cuts no label off.
 LABEL_WIDTH = "160px"
 CONTROL_WIDTH = "412px"
+# Seconds without a key press after which typed text counts; half a word is not worth a picture.
+TYPING_PAUSE = 0.25
 _ROUND = ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8")
 
 
@@ -305,3 +309,144 @@ class Toggle(Control):
 
     def grid(self, count: int) -> tuple[bool, ...]:
         return (False, True)[:count]
+
+
+@dataclass(frozen=True)
+class Text(Control):
+    """A line of text, typed freely or chosen from `examples` with the slider below it.
+
+    `simulate` gets any text at all and has to deal with it: whoever types passes through much that
+    makes no sense. `complain` says what is wrong with a text, or returns "" when nothing is; the
+    box is colored while there is something. Text that was typed counts after a short pause, text
+    chosen with the slider at once. Typed text that is no example becomes the first place of the
+    slider, so that every example is one move away, also the one chosen last.
+    """
+
+    examples: tuple[str, ...]
+    value: str
+    complain: Callable[[str], str] | None = None
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.examples) < 2 or len(set(self.examples)) != len(self.examples):
+            raise ValueError(
+                f"{self.label}: examples are {self.examples}; wanted two or more, all different"
+            )
+        if self.value not in self.examples:
+            raise ValueError(
+                f"{self.label}: the first value {self.value!r} is not among the examples"
+            )
+        for example in self.examples:
+            self.parse(self.label, example)
+            if self.complain is not None and (complaint := self.complain(example)):
+                raise ValueError(f"{self.label}: the example {example!r} is refused: {complaint}")
+
+    @property
+    def default(self) -> str:
+        return self.value
+
+    def parse(self, name: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise TypeError(
+                f"{name} is {value!r} ({type(value).__name__}), wanted text such as "
+                f"{self.examples[0]!r} or {self.examples[-1]!r}"
+            )
+        return value
+
+    def build(self) -> TextField:
+        return TextField(self)
+
+    def write(self, widget: ipywidgets.ValueWidget, value: Any) -> None:
+        assert isinstance(widget, TextField)
+        widget.show(value)
+
+    def grid(self, count: int) -> tuple[str, ...]:
+        return _spread(self.examples, count)
+
+
+class TextField(ipywidgets.VBox):
+    """The widget of `Text`: a box to type in, a slider through the examples, and one `value`."""
+
+    value = traitlets.Unicode()
+
+    def __init__(self, control: Text) -> None:
+        self._complain = control.complain
+        self._examples = control.examples
+        self._pending: asyncio.TimerHandle | None = None
+        self._following = True
+        self.box = ipywidgets.Text(
+            value=control.default,
+            placeholder=control.examples[-1],
+            continuous_update=True,
+            **control.widget_options(),
+        )
+        # Two labels, since who cannot see the page hears only one of them. The slider shows no
+        # value of its own: the box above it does.
+        self.slider = ipywidgets.SelectionSlider(
+            options=control.examples,
+            value=control.default,
+            continuous_update=True,
+            readout=False,
+            **control.widget_options() | {"description": f"{control.label}, listed"},
+        )
+        self.box.observe(self._typed, "value")
+        self.slider.observe(self._slid, "value")
+        super().__init__(
+            [self.box, self.slider],
+            value=control.default,
+            layout=ipywidgets.Layout(width=CONTROL_WIDTH, max_width="100%", overflow="visible"),
+        )
+
+    def show(self, text: str) -> None:
+        """Stand at `text` now; what was typed and is still waiting is dropped."""
+        self._drop_pending()
+        self._following = False
+        try:
+            self.box.value = text
+            self._slide_to(text)
+        finally:
+            self._following = True
+        # The picture comes first: an error in `complain` must not keep the old one.
+        self.value = text
+        self._color(text)
+
+    def close(self) -> None:
+        """Free the widget; what was typed and is still waiting is dropped."""
+        self._drop_pending()
+        super().close()
+
+    def _typed(self, change: Any) -> None:
+        if not self._following:
+            return
+        self._drop_pending()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.show(change["new"])
+        else:
+            self._pending = loop.call_later(TYPING_PAUSE, self.show, change["new"])
+
+    def _slid(self, change: Any) -> None:
+        if self._following:
+            self.show(change["new"])
+
+    def _slide_to(self, text: str) -> None:
+        if self.slider.value == text:  # its own move: the places under a thumb stay as they are
+            return
+        places = [(example, example) for example in self._examples]
+        if text not in self._examples:
+            places.insert(0, ("as typed", text))
+        with self.slider.hold_sync():  # one message, so that the page never sees half of it
+            self.slider.options = places
+            self.slider.value = text
+
+    def _drop_pending(self) -> None:
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
+
+    def _color(self, text: str) -> None:
+        refused = self._complain is not None and self._complain(text) != ""
+        self.box.style.background = "#ffe3d6" if refused else None
+        self.box.style.text_color = "#222222" if refused else None  # the page may be dark
