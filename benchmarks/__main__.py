@@ -7,7 +7,15 @@
 import subprocess
 import sys
 
-NAMES = ("import_time", "mini_batches", "regression_step", "live_plot", "lab_latency")
+NAMES = (
+    "import_time",
+    "mini_batches",
+    "batches",
+    "regression_step",
+    "digits_epoch",
+    "live_plot",
+    "lab_latency",
+)
 
 
 def main(chosen: list[str]) -> int:

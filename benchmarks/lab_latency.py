@@ -2,8 +2,8 @@
 
     python -m benchmarks.lab_latency [--presses 80]
 
-Presses an arrow key on the learning-rate slider of each lab, one press at a time, and of the plain
-construction that most notebooks use for the same model: `interactive_output` with an inline figure.
+Presses an arrow key on one slider of each lab, one press at a time, and of the plain construction
+that most notebooks use for the lab of chapter 08: `interactive_output` with an inline figure.
 All clocks are the page's: the key event's time stamp, the moment the `src` of the picture changes
 (what is called latency here), and the moment the new picture is decoded. All are measured one after
 the other in one run. Writes benchmarks/results/lab_latency.json.
@@ -28,6 +28,15 @@ sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
 import lab_page  # noqa: E402 - the folder of the browser tests is not a package
 
+# Lab, label of the slider, and the key that first brings it to where ten more steps are possible.
+LABS = {
+    "LearningRate": ("learning rate η", None),
+    "LearningRateAndBatchSize": ("learning rate η", None),
+    "Broadcasting": ("first shape, listed", "Home"),
+    "SecantToTangent": ("step h", "Home"),
+    "OneNeuron": ("weight w of x₁", None),
+    "BackpropByHand": ("input a", "Home"),
+}
 PLAIN = "interactive_output with an inline figure"
 PLAIN_SOURCE = """
 import ipywidgets, matplotlib.pyplot as plt
@@ -96,12 +105,8 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 
 def run(presses: int) -> dict[str, Any]:
-    """Both labs and the plain construction, one page each, in one browser."""
-    makers = {
-        "LearningRate": "d2l.labs.LearningRate()",
-        "LearningRateAndBatchSize": "d2l.labs.LearningRateAndBatchSize()",
-        PLAIN: PLAIN_SOURCE,
-    }
+    """All labs and the plain construction, one page each, in one browser."""
+    makers = {name: f"d2l.labs.{name}()" for name in LABS} | {PLAIN: PLAIN_SOURCE}
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
@@ -119,7 +124,11 @@ def run(presses: int) -> dict[str, Any]:
                     handle = box.locator(".noUi-handle")
                 else:
                     box = lab_page.lab(page)
-                    handle = lab_page.control(box, "learning rate η")
+                    slider, first_key = LABS[label]
+                    handle = lab_page.control(box, slider)
+                    if first_key:
+                        lab_page.press(handle, first_key)
+                        lab_page.wait_until_quiet(box)
                 results[label] = measure(page, box, handle, presses)
                 page.close()
                 server.shut_kernels()
@@ -140,7 +149,8 @@ def main() -> int:
         median, p95 = (result["latency_ms"][key] / 1e3 for key in ("median", "p95"))
         rows.append(at_most(f"{name}, key press to picture", median, "90 ms", 0.09, 1))
         rows.append(at_most(f"{name}, 95th percentile", p95, "180 ms", 0.18, 1))
-        rows.append(at_least(f"{name}, key press to picture", median, PLAIN, plain))
+        if name == "LearningRateAndBatchSize":  # what the plain construction computes as well
+            rows.append(at_least(f"{name}, key press to picture", median, PLAIN, plain))
     return store("lab_latency", rows, "python -m benchmarks.lab_latency")
 
 

@@ -5,10 +5,10 @@ the package with one line changed; the working tree stays as it is. A control fo
 copy with nothing changed, must stay green: otherwise red would prove nothing.
 """
 
+import multiprocessing
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -16,6 +16,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 NEEDED = ("d2lhelpers", "tests", "tools", "conftest.py", "pyproject.toml")
+OUTPUT = "output.txt"  # what pytest says of a copy
+# A server imports the large packages once and splits off a process for every mutant, which saves
+# most of the time. Where there is no fork, each process imports them anew.
+METHODS = multiprocessing.get_all_start_methods()
+PROCESSES = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
+PROCESSES.set_forkserver_preload(
+    ["torch", "torch._dynamo", "torch.nested", "d2l.torch", "sympy", "pandas"]
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class Mutant:
 
 REGRESSION = "linear_regression"
 CONCISE = "linear_regression_concise"
+GRAPHS = "computational_graphs"
 MUTANTS = (
     Mutant("sgd steps uphill", REGRESSION, "param -= lr", "param += lr"),
     Mutant("sgd forgets the batch size", REGRESSION, "* param.grad / batch_size", "* param.grad"),
@@ -96,6 +105,308 @@ MUTANTS = (
         "torch.arange",
     ),
     Mutant("Timer.avg returns the sum", "timing", "/ len(self.times)", "/ 1"),
+    Mutant(
+        "try_all_gpus overlooks Apple's GPU",
+        "devices",
+        "torch.backends.mps.is_available()",
+        "False",
+    ),
+    Mutant("try_all_gpus forgets the last GPU", "devices", "range(gpus)", "range(gpus - 1)"),
+    Mutant("D2L_DEVICE is ignored", "devices", 'os.environ.get("D2L_DEVICE", "")\n', '""\n'),
+    Mutant(
+        "a missing device is replaced silently",
+        "devices",
+        "    if not chosen:\n",
+        "    chosen = chosen or there[:1]\n    if not chosen:\n",
+    ),
+    Mutant(
+        "try_gpu returns the first GPU always",
+        "devices",
+        "return devices[int(i)]",
+        "return devices[0]",
+    ),
+    Mutant(
+        "try_gpu leaves the kind that D2L_DEVICE names",
+        "devices",
+        'return devices[0] if os.environ.get("D2L_DEVICE", "").strip() else torch.device("cpu")',
+        'return torch.device("cpu")',
+    ),
+    Mutant("try_gpu counts from the end", "devices", "if i < 0:", "if i < -1:"),
+    Mutant("try_gpu takes True for 1", "devices", "isinstance(i, bool) or ", ""),
+    Mutant(
+        "numerical_gradient divides by 2h, not by the stored width",
+        "derivatives",
+        "rise / (high - low)",
+        "rise / (2 * step)",
+    ),
+    Mutant("numerical_gradient takes forward quotients", "derivatives", "left[i] -= step", "pass"),
+    Mutant(
+        "numerical_gradient moves all entries", "derivatives", "right[i] += step", "right += step"
+    ),
+    Mutant(
+        "numerical_gradient has the wrong sign", "derivatives", "/ (high - low)", "/ (low - high)"
+    ),
+    Mutant("numerical_gradient steps by the root of ε", "derivatives", "(1 / 3)", "(1 / 2)"),
+    Mutant(
+        "numerical_gradient does not scale its step",
+        "derivatives",
+        " * max(1, abs(value))",
+        "",
+    ),
+    Mutant(
+        "numerical_gradient hands f its own memory",
+        "derivatives",
+        "left, right = values.clone(), values.clone()",
+        "left, right = values, values.clone()",
+    ),
+    Mutant(
+        "numerical_gradient forgets the shape",
+        "derivatives",
+        "return gradient.reshape(x.shape)",
+        "return gradient",
+    ),
+    Mutant(
+        "numerical_gradient takes integers",
+        "derivatives",
+        "if x.dtype not in (torch.float32, torch.float64):",
+        "if x.is_complex():",
+    ),
+    Mutant(
+        "scalar_value takes a less precise result",
+        "derivatives",
+        " or y.dtype.itemsize < x.dtype.itemsize",
+        "",
+    ),
+    Mutant(
+        "scalar_value takes a less precise number of NumPy's",
+        "derivatives",
+        'getattr(y, "dtype", x.dtype).itemsize < x.dtype.itemsize',
+        "False",
+    ),
+    Mutant(
+        "numerical_gradient reads x while f may write into it",
+        "derivatives",
+        ".flatten().clone()",
+        ".flatten()",
+    ),
+    Mutant("numerical_gradient steps by a fraction", "derivatives", "h = float(h)", "pass"),
+    Mutant(
+        "scalar_value takes the first of several", "derivatives", "y.numel() != 1", "y.numel() < 1"
+    ),
+    Mutant(
+        "sigmoid takes integers", "backpropagation", "if not z.is_floating_point():", "if False:"
+    ),
+    Mutant(
+        "sigmoid is a tanh", "backpropagation", "return torch.sigmoid(z)", "return torch.tanh(z)"
+    ),
+    Mutant(
+        "sigmoid_prime loses its digits far out",
+        "backpropagation",
+        "return sigmoid(z) * sigmoid(-z)",
+        "return sigmoid(z) * (1 - sigmoid(z))",
+    ),
+    Mutant(
+        "quadratic_error forgets the slope",
+        "backpropagation",
+        "return (A - Y) * sigmoid_prime(Z)",
+        "return A - Y",
+    ),
+    Mutant(
+        "quadratic_error has the wrong sign",
+        "backpropagation",
+        "return (A - Y) * sigmoid_prime(Z)",
+        "return (Y - A) * sigmoid_prime(Z)",
+    ),
+    Mutant(
+        "quadratic_error takes the slope at a",
+        "backpropagation",
+        "return (A - Y) * sigmoid_prime(Z)",
+        "return (A - Y) * sigmoid_prime(A)",
+    ),
+    Mutant("backprop forgets the mean", "backpropagation", "delta = delta / len(X)", "pass"),
+    Mutant(
+        "backprop divides by the outputs",
+        "backpropagation",
+        "delta = delta / len(X)",
+        "delta = delta / delta.shape[1]",
+    ),
+    Mutant(
+        "backprop forgets the slope on the way back",
+        "backpropagation",
+        "delta = delta @ weights[i] * sigmoid_prime(Zs[i - 1])",
+        "delta = delta @ weights[i]",
+    ),
+    Mutant(
+        "backprop takes the slope at a on the way back",
+        "backpropagation",
+        "sigmoid_prime(Zs[i - 1])",
+        "sigmoid_prime(As[i])",
+    ),
+    Mutant(
+        "backprop transposes the gradients when it can",
+        "backpropagation",
+        "grad_weights.append(delta.T @ As[i])",
+        "grad_weights.append((delta.T @ As[i]).T.reshape(weights[i].shape))",
+    ),
+    Mutant(
+        "backprop transposes square weights",
+        "backpropagation",
+        "delta = delta @ weights[i] *",
+        "delta = delta @ (weights[i].T if delta.shape[1] == len(As[i].T) else weights[i]) *",
+    ),
+    Mutant("backprop takes the biases' mean", "backpropagation", "delta.sum(0)", "delta.mean(0)"),
+    Mutant("backprop forgets the biases", "backpropagation", "As[-1] @ W.T + b", "As[-1] @ W.T"),
+    Mutant(
+        "backprop turns the layers round",
+        "backpropagation",
+        "return grad_weights[::-1], grad_biases[::-1]",
+        "return grad_weights, grad_biases",
+    ),
+    Mutant(
+        "backprop records", "backpropagation", "with torch.no_grad():", "with torch.enable_grad():"
+    ),
+    Mutant(
+        "backprop ignores its output error",
+        "backpropagation",
+        "delta = output_error(Zs[-1], As[-1], Y)",
+        "delta = quadratic_error(Zs[-1], As[-1], Y)",
+    ),
+    Mutant(
+        "backprop lets an output error broadcast",
+        "backpropagation",
+        'require_shape("backprop", "what output_error returned", delta, Y.shape)',
+        "pass",
+    ),
+    Mutant(
+        "require_network lets a bias broadcast",
+        "backpropagation",
+        " or b.shape != W.shape[:1]",
+        "",
+    ),
+    Mutant(
+        "require_network lets targets broadcast",
+        "backpropagation",
+        "if Y.shape != (len(X), width):",
+        "if Y.shape[-1:] != (width,):",
+    ),
+    Mutant("require_network takes an empty batch", "backpropagation", " or not len(X):", ":"),
+    Mutant(
+        "require_tensor_lists takes a tensor for a list",
+        "backpropagation",
+        "if not isinstance(tensors, Sequence):",
+        "if False:",
+    ),
+    Mutant(
+        "require_tensor_lists takes several dtypes", "backpropagation", " or len(dtypes) > 1", ""
+    ),
+    Mutant("backward overwrites", GRAPHS, "source.grad += slope", "source.grad = slope"),
+    Mutant(
+        "backward starts at the inputs",
+        GRAPHS,
+        "in reversed(order):\n            for",
+        "in order:\n            for",
+    ),
+    Mutant(
+        "backward keeps old gradients in between",
+        GRAPHS,
+        "if node.edges:\n                node.grad = 0.0",
+        "if node.edges:\n                pass",
+    ),
+    Mutant(
+        "backward forgets inputs' gradients",
+        GRAPHS,
+        "            if node.edges:\n                node.grad",
+        "            if True:\n                node.grad",
+    ),
+    Mutant("a node is listed twice", GRAPHS, "elif node not in seen:", "else:"),
+    Mutant(
+        "sources are listed too late", GRAPHS, "todo.append((node, True))", "order.append(node)"
+    ),
+    Mutant("minus has a slope of 1 only", GRAPHS, "(a - b, 1.0, -1.0)", "(a - b, 1.0, 1.0)"),
+    Mutant("times forgets to swap", GRAPHS, "(a * b, b, a)", "(a * b, a, b)"),
+    Mutant(
+        "a division is not turned round",
+        GRAPHS,
+        'return apply_rule("/", other, self)',
+        'return apply_rule("/", self, other)',
+    ),
+    Mutant("a power of 0 fails", GRAPHS, "n and n * a", "n * a"),
+    Mutant("tanh forgets the square", GRAPHS, "1 - math.tanh(a) ** 2", "1 - math.tanh(a)"),
+    Mutant("relu is open at 0", GRAPHS, "float(a > 0)", "float(a >= 0)"),
+    Mutant("relu hides what is not a number", GRAPHS, "max(a, 0.0)", "max(0.0, a)"),
+    Mutant("True is a number", GRAPHS, "isinstance(number, bool) or ", ""),
+    Mutant("a Value as exponent is let in", GRAPHS, 'if name == "**" and', "if False and"),
+    Mutant("arrows cross boxes", GRAPHS, "for step in between]", "for step in between[:0]]"),
+    Mutant("a graph of any size is drawn", GRAPHS, "if width > 7 or height > 8:", "if False:"),
+    Mutant("a stranger is named", GRAPHS, "if id(value) not in known:", "if False:"),
+    Mutant("backprop_step steps uphill", "digits", "alpha=-share", "alpha=share"),
+    Mutant("backprop_step forgets the batch size", "digits", "share = lr / len(X)", "share = lr"),
+    Mutant("backprop_step leaves the biases", "digits", "biases[i].sub_", "biases[i].sub"),
+    Mutant(
+        "backprop_step updates before it goes down",
+        "digits",
+        "                delta = delta_below\n",
+        "                delta = (delta @ weights[i]) * (A - A * A)\n",
+    ),
+    Mutant("backprop_step decays too fast", "digits", "1 - lr * weight_decay", "1 - weight_decay"),
+    Mutant(
+        "the hidden slope is that of tanh",
+        "digits",
+        "(A, A, A, value=-1))\n            w",
+        "(A.new_ones(()), A, A, value=-1))\n            w",
+    ),
+    Mutant(
+        "output_error forgets the slope",
+        "digits",
+        ".mul_(torch.addcmul(A, A, A, value=-1))  # (a",
+        "  # (a",
+    ),
+    Mutant("the network has no bias", "digits", "torch.addmm(b, A, W.T)", "torch.mm(A, W.T)"),
+    Mutant(
+        "the weights ignore the generator",
+        "digits",
+        "torch.randn, generator=generator",
+        "torch.randn, generator=None",
+    ),
+    Mutant("the biases stay on the CPU", "digits", "draw(j).to(device)", "draw(j)"),
+    Mutant(
+        "sgd_epoch does not shuffle",
+        "digits",
+        "torch.randperm(len(X), generator=generator",
+        "torch.arange(len(X)",
+    ),
+    Mutant("sgd_epoch ignores the generator", "digits", "len(X), generator=generator", "len(X)"),
+    Mutant("NaN counts as an answer", "digits", "classes.masked_fill(best.isnan(), -1)", "classes"),
+    Mutant("accuracy returns the share", "digits", "== y).sum())", "== y).double().mean())"),
+    Mutant("accuracy broadcasts", "digits", "classes.reshape(y.shape) == y", "classes == y"),
+    Mutant("evaluate_accuracy leaves the mode", "digits", "module.training = mode", "pass"),
+    Mutant("evaluate_accuracy trains on", "digits", "module.training = False", "pass"),
+    Mutant("evaluate_accuracy counts batches", "digits", "count += y.numel()", "count += 1"),
+    Mutant(
+        "fit takes NaN",
+        "digits",
+        "if not all(bound.isfinite() for bound in X.aminmax()):",
+        "if False:",
+    ),
+    Mutant("fit takes any label", "digits", "high >= net.sizes[-1]", "high > net.sizes[-1] + 99"),
+    Mutant(
+        "fit ignores the validation examples",
+        "digits",
+        "if validation is None else validation",
+        "if True else validation",
+    ),
+    Mutant(
+        "fit lets an interruption through",
+        "digits",
+        "except KeyboardInterrupt:",
+        "except EOFError:",
+    ),
+    Mutant(
+        "fit forgets the weight decay",
+        "digits",
+        "weight_decay=weight_decay,\n        )\n        history",
+        "weight_decay=0.0,\n        )\n        history",
+    ),
 )
 CONTROLS = tuple(
     Mutant("control: nothing broken", module)
@@ -105,31 +416,49 @@ CONTROLS = tuple(
 
 def survives(mutant: Mutant) -> bool:
     """Run the tests against the mutant; True when they pass: bad, except for a control."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name in NEEDED:
-            source, target = ROOT / name, Path(folder) / name
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in NEEDED:
+            source, target = ROOT / part, folder / part
             if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, target)
-        module = Path(folder) / "d2lhelpers" / f"{mutant.module}.py"
+        module = folder / "d2lhelpers" / f"{mutant.module}.py"
         module.write_text(mutant.apply(module.read_text()))
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider"]
-        done = subprocess.run(
-            [*command, mutant.tests],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-        )
-    failed = re.findall(r"^FAILED (\S+)", done.stdout, re.MULTILINE)
-    if done.returncode not in (0, 1) or (done.returncode == 1 and not failed):
-        raise RuntimeError(
-            f"mutant {mutant.name!r}: the tests could not run\n{done.stdout[-3000:]}"
-        )
+        process = PROCESSES.Process(target=run_tests, args=(folder, mutant.tests))
+        process.start()
+        process.join()
+        output = (folder / OUTPUT).read_text() if (folder / OUTPUT).exists() else ""
+    failed = re.findall(r"^FAILED (\S+)", output, re.MULTILINE)
+    if process.exitcode not in (0, 1) or (process.exitcode == 1 and not failed):
+        raise RuntimeError(f"mutant {mutant.name!r}: the tests could not run\n{output[-3000:]}")
     noticed = failed[0].partition("::")[2].partition("[")[0] if failed else "nobody"
     print(f"| {mutant.name} | {mutant.module} | {noticed} |", flush=True)
     return not failed
+
+
+def run_tests(folder: Path, tests: str) -> None:
+    """In a process of its own: run `tests` in the copy at `folder`, and exit with pytest's status.
+
+    The copy stands first on the path, so that it is imported and not the working tree.
+    """
+    os.chdir(folder)
+    output = open(OUTPUT, "w")  # noqa: SIM115 - it stays open until the process ends
+    for stream in (1, 2):
+        os.dup2(output.fileno(), stream)
+    sys.stdout = sys.stderr = output
+    for name in list(sys.modules):  # this function came from the working tree's `tests`
+        if name.partition(".")[0] in ("tests", "d2lhelpers"):
+            del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONPATH"] = str(folder)  # for what the tests start themselves
+    import pytest
+
+    status = pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", tests])
+    output.flush()
+    sys.exit(int(status))
 
 
 def main() -> int:

@@ -3,7 +3,8 @@
 1. The stored lines of attempts and solutions are compared by nbval when it runs the chapter.
 2. Without the solution cells nothing is ✓: every attempt is reported as not attempted.
 3. Without the attempt cells every exercise is ✓: no solution leans on its attempt.
-4. Every check refuses its wrong answers, with a hint.
+4. Every check refuses its wrong answers, with a hint, and accepts right ones that differ from the
+   solution.
 
 Ways 2 and 3 share one kernel, so that a chapter's training runs once for both: the chapter runs top
 to bottom without solutions; then the kernel's names and random state go back to what they were
@@ -23,6 +24,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from d2lhelpers.exercises.registry import evaluate, numbers
 from tests.chapters import CHAPTERS, checked_number, printed, tags
+from tests.right_answers import right_answers
 from tests.wrong_answers import wrong_answers
 from tools.notebook import ChapterError, execute, kernel_environment, read
 
@@ -41,7 +43,7 @@ def _go_back(names):
     torch.set_rng_state(state)
 _go_back(globals())
 """
-WRONG = wrong_answers()
+WRONG, RIGHT = wrong_answers(), right_answers()
 
 
 def both_ways(notebook: NotebookNode, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -76,21 +78,32 @@ def test_blank_attempts_are_no_success_and_solutions_need_none(path: Path) -> No
 def test_there_are_exercises() -> None:
     assert numbers()
     assert set(WRONG) == set(numbers())
+    assert set(RIGHT) <= set(numbers())
 
 
-@pytest.mark.parametrize(
-    ("number", "answer"),
-    [
-        pytest.param(number, answer, id=f"{number}-{index}")
-        for number, answers in WRONG.items()
-        for index, answer in enumerate(answers, start=1)
-    ],
-)
+def each(answers: dict[str, list[Any]]) -> pytest.MarkDecorator:
+    """Parametrize a test by number and answer; ids are "08.2-1", "08.2-2" and so on."""
+    return pytest.mark.parametrize(
+        ("number", "answer"),
+        [
+            pytest.param(number, answer, id=f"{number}-{index}")
+            for number, several in answers.items()
+            for index, answer in enumerate(several, start=1)
+        ],
+    )
+
+
+@each(WRONG)
 def test_a_wrong_answer_is_refused_with_a_hint(number: str, answer: Any) -> None:
     result = evaluate(number, answer)
     assert result.status == "wrong", f"{answer!r}: {result}"
     assert result.hint
     assert not result.hint.startswith("checking your answer raised"), result.hint
+
+
+@each(RIGHT)
+def test_a_right_answer_is_accepted_however_it_was_found(number: str, answer: Any) -> None:
+    assert str(evaluate(number, answer)) == f"✓ {number}", repr(answer)
 
 
 # ---- The machinery itself ------------------------------------------------------------------------

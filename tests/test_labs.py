@@ -456,3 +456,227 @@ def test_no_figure_leaks_into_pyplot_and_nothing_warns(tower):
         tower.snapshot()
         tower.set(height=3.0)
     assert plt.get_fignums() == []
+
+
+# Text: typed, slid, refused ----------------------------------------------------------------------
+
+
+def no_digit(text: str) -> str:
+    return "a word has no digits" if any(c.isdigit() for c in text) else ""
+
+
+class Echo(labs.Lab[str]):
+    """Says what was typed."""
+
+    title = "Echo"
+    size = (2.0, 1.0)
+    controls = {"word": labs.Text("word", ("one", "two", "<b>"), "two", no_digit, unit="letters")}
+
+    def simulate(self, *, word):
+        return word
+
+    def layout(self, figure):
+        return moving(figure.text(0, 0, ""))
+
+    def draw(self, result, axes):
+        axes.set_text(result)
+
+    def describe(self, result):
+        return f"The word is {result}."
+
+
+@pytest.fixture
+def echo():
+    lab = Echo()
+    yield lab
+    lab.close()
+
+
+def type_slowly(field, text, pause=0.0):
+    """As the page does: the box changes with every letter."""
+
+    async def keys():
+        for length in range(len(text) + 1):
+            field.box.value = text[:length]
+            await asyncio.sleep(pause)
+
+    return keys()
+
+
+def test_text_is_taken_from_the_box_and_from_the_slider_below_it(echo):
+    field = echo.view.controls["word"]
+    field.box.value = "three"
+    assert (echo.settings, echo.result) == ({"word": "three"}, "three")
+    assert "The word is three." in echo.view.sentence.value
+    field.slider.value = "one"
+    assert (field.box.value, echo.result) == ("one", "one")
+    field.box.value = "<b>"
+    assert (field.slider.value, echo.result) == ("<b>", "<b>")
+
+
+def test_typed_text_is_a_place_of_the_slider_so_that_every_example_is_a_move_away(echo):
+    field = echo.view.controls["word"]
+    for typed in ("three", "four"):
+        field.box.value = typed
+        assert field.slider._options_labels == ("as typed", "one", "two", "<b>")
+        assert (field.slider.index, field.slider.value) == (0, typed)
+        field.slider.index = 2  # as the page does; the slider stood at "two" before the typing
+        assert (field.box.value, echo.result) == ("two", "two")
+        assert len(field.slider.options) == 4, "the places stay as they are under the thumb"
+        field.slider.index = 0
+        assert (field.box.value, echo.result) == (typed, typed)
+    field.box.value = "one"
+    assert (field.slider._options_labels, field.slider.index) == (("one", "two", "<b>"), 0)
+    field.box.value = "three"
+    echo.reset()
+    assert (field.slider._options_labels, field.slider.index) == (("one", "two", "<b>"), 1)
+
+
+def test_moving_the_slider_to_typed_text_makes_one_picture_and_one_message(echo, monkeypatch):
+    view, sent = echo.view, []
+    field = view.controls["word"]
+    shown = view.pictures
+    monkeypatch.setattr(field.slider, "send_state", lambda key=None: sent.append(set(key)))
+    field.box.value = "three"
+    assert view.pictures == shown + 1
+    assert [keys & {"index", "_options_labels"} for keys in sent] == [{"index", "_options_labels"}]
+
+
+def test_an_error_in_the_complaint_leaves_no_old_picture(monkeypatch):
+    def fails(text):
+        if text == "three":
+            raise KeyError("on purpose")
+        return ""
+
+    monkeypatch.setattr("d2lhelpers.labs.controls.TYPING_PAUSE", 0.0)
+    monkeypatch.setitem(Echo.controls, "word", labs.Text("word", ("one", "two"), "two", fails))
+    lab = Echo()
+
+    async def main():
+        seen = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: seen.append(said))
+        lab.view.controls["word"].box.value = "three"
+        await asyncio.sleep(0.02)
+        await lab.view.settled()
+        return seen
+
+    try:
+        seen = asyncio.run(main())
+        assert (lab.result, lab.settings) == ("three", {"word": "three"})
+        assert [type(said["exception"]) for said in seen] == [KeyError]
+    finally:
+        lab.close()
+
+
+def test_both_parts_of_a_text_control_have_a_label_of_their_own(echo):
+    field = echo.view.controls["word"]
+    labels = [field.box.description, field.slider.description]
+    assert labels == ["word (letters)", "word, listed"]
+    assert {part.style.description_width for part in (field.box, field.slider)} == {"160px"}
+
+
+def test_text_without_sense_reaches_the_lab_and_colors_the_box(echo):
+    field = echo.view.controls["word"]
+    for text, color in (("r2d2", "#ffe3d6"), ("", None), ("7", "#ffe3d6"), ("one", None)):
+        field.box.value = text
+        assert echo.result == text
+        assert field.box.style.background == color
+        assert (field.box.style.text_color is None) == (color is None)
+    assert echo.run(word="7") == "7"
+    assert Image.open(io.BytesIO(echo.snapshot(word="7"))).size == (400, 200)
+
+
+def test_typing_waits_for_a_pause_and_sliding_does_not(echo, monkeypatch):
+    monkeypatch.setattr("d2lhelpers.labs.controls.TYPING_PAUSE", 0.05)
+
+    async def main():
+        view = echo.view
+        field = view.controls["word"]
+        shown = view.pictures
+        await type_slowly(field, "three")
+        await view.settled()
+        assert view.pictures == shown
+        assert echo.settings == {"word": "two"}
+        await asyncio.sleep(0.1)
+        await view.settled()
+        assert (view.pictures, echo.result) == (shown + 1, "three")
+        field.slider.value = "one"
+        await view.settled()
+        assert (view.pictures, echo.result) == (shown + 2, "one")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("interrupt", ["reset", "set", "slide", "close"])
+def test_what_is_half_typed_is_dropped_by_reset_set_slider_and_close(echo, interrupt, monkeypatch):
+    monkeypatch.setattr("d2lhelpers.labs.controls.TYPING_PAUSE", 0.02)
+
+    async def main():
+        field = echo.view.controls["word"]
+        await type_slowly(field, "thr")
+        if interrupt == "reset":
+            echo.reset()
+        elif interrupt == "set":
+            echo.set(word="two")
+        elif interrupt == "slide":
+            field.slider.value = "one"
+        else:
+            echo.close()
+        await asyncio.sleep(0.06)
+        return field.value, field.box.value
+
+    value, typed = asyncio.run(main())
+    assert value == ("one" if interrupt == "slide" else "two")
+    assert typed == ("thr" if interrupt == "close" else value)
+
+
+def test_closing_a_lab_with_text_frees_both_parts():
+    before = widgets_alive()
+    lab = Echo()
+    assert lab.widget is not None
+    lab.close()
+    assert widgets_alive() == before
+
+
+def test_text_from_code_may_be_any_text_but_must_be_text(echo):
+    for word in (3, None, ("one",), b"one"):
+        with pytest.raises(TypeError, match=r"Echo: word is .*wanted text such as 'one' or '<b>'"):
+            echo.run(word=word)
+    echo.set(word="anything at all")
+    assert echo.settings == {"word": "anything at all"}
+    echo.view.reset_button.click()
+    assert echo.settings == {"word": "two"}
+
+
+@given(count=st.integers(1, 9))
+def test_the_grid_of_a_text_are_examples_in_their_order(count):
+    grid = Echo.controls["word"].grid(count)
+    assert 1 <= len(grid) <= count
+    assert [word for word in ("one", "two", "<b>") if word in grid] == list(grid)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: labs.Text("word", ("a",), "a"), "two or more"),
+        (lambda: labs.Text("word", ("a", "a"), "a"), "all different"),
+        (lambda: labs.Text("word", ("a", "b"), "c"), "'c' is not among the examples"),
+        (lambda: labs.Text("word", ("a", "b2"), "a", no_digit), "'b2' is refused: a word has no"),
+        (lambda: labs.Text(" ", ("a", "b"), "a"), "a control needs a label"),
+    ],
+)
+def test_text_controls_that_make_no_sense_are_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_the_web_edition_slides_through_the_examples_of_a_text(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parent.parent / "docs"))
+    lab_states = importlib.import_module("lab_states")
+    control = Echo.controls["word"]
+    assert lab_states.positions(control) == ("one", "two", "<b>")
+    html = lab_states.control_html("word", control, ("one", "two", "<b>"), 2)
+    assert 'type="range"' in html
+    assert "word (letters)</label>" in html
+    assert 'aria-valuetext="&lt;b&gt;"' in html
+    assert "<b>" not in html

@@ -160,7 +160,12 @@ def test_labs_have_a_picture_and_a_sentence_for_every_state(site: Path) -> None:
             # The first picture is the one that the sentence beside it describes.
             first = lab.img["src"].rsplit("/", 1)[1]
             assert lab.img["alt"] == lab.select_one(".lab-sentence").get_text() == wanted[first]
-    assert seen == {"learning-rate", "learning-rate-and-batch-size"}
+    assert seen == {
+        "broadcasting",
+        "learning-rate",
+        "learning-rate-and-batch-size",
+        "secant-to-tangent",
+    }
 
 
 def test_the_notebook_to_download_is_the_real_one(site: Path) -> None:

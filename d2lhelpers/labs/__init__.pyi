@@ -1,15 +1,23 @@
+from .backprop_by_hand import BackpropByHand as BackpropByHand
 from .base import Lab as Lab
+from .broadcasting import Broadcasting as Broadcasting
 from .controls import Choice as Choice
 from .controls import Control as Control
 from .controls import IntSlider as IntSlider
 from .controls import LogSlider as LogSlider
 from .controls import Slider as Slider
 from .controls import Stops as Stops
+from .controls import Text as Text
+from .controls import TextField as TextField
 from .controls import Toggle as Toggle
 from .learning_rate import LearningRate as LearningRate
 from .learning_rate_and_batch_size import LearningRateAndBatchSize as LearningRateAndBatchSize
+from .one_neuron import OneNeuron as OneNeuron
+from .secant_to_tangent import SecantToTangent as SecantToTangent
 
 __all__ = [
+    "BackpropByHand",
+    "Broadcasting",
     "Choice",
     "Control",
     "IntSlider",
@@ -17,7 +25,11 @@ __all__ = [
     "LearningRate",
     "LearningRateAndBatchSize",
     "LogSlider",
+    "OneNeuron",
+    "SecantToTangent",
     "Slider",
     "Stops",
+    "Text",
+    "TextField",
     "Toggle",
 ]
