@@ -194,16 +194,28 @@ MUTANTS = (
         "scalar_value takes the first of several", "derivatives", "y.numel() != 1", "y.numel() < 1"
     ),
     Mutant(
-        "sigmoid takes integers", "backpropagation", "if not z.is_floating_point():", "if False:"
+        "sigmoid takes integers",
+        "backpropagation",
+        'if not z.is_floating_point():\n        raise TypeError(f"sigmoid:',
+        'if False:\n        raise TypeError(f"sigmoid:',
     ),
     Mutant(
-        "sigmoid is a tanh", "backpropagation", "return torch.sigmoid(z)", "return torch.tanh(z)"
+        "sigmoid_prime takes integers",
+        "backpropagation",
+        'if not z.is_floating_point():\n        raise TypeError(f"sigmoid_prime:',
+        'if False:\n        raise TypeError(f"sigmoid_prime:',
+    ),
+    Mutant(
+        "sigmoid is a tanh",
+        "backpropagation",
+        "return torch.sigmoid(z)\n",
+        "return torch.tanh(z)\n",
     ),
     Mutant(
         "sigmoid_prime loses its digits far out",
         "backpropagation",
-        "return sigmoid(z) * sigmoid(-z)",
-        "return sigmoid(z) * (1 - sigmoid(z))",
+        "return torch.sigmoid(z) * torch.sigmoid(-z)",
+        "return torch.sigmoid(z) * (1 - torch.sigmoid(z))",
     ),
     Mutant(
         "quadratic_error forgets the slope",
