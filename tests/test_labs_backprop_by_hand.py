@@ -103,7 +103,7 @@ def test_an_input_used_twice_waits_for_both_shares():
     ("chosen", "words"),
     [
         ({}, "Step 5 of 7, backward through J = 3 · u: u gets 1 · 3 = 3; the factor 3 triples"),
-        ({"step": 0}, "the inputs: a = 1, b = 3, c = −2; nothing is computed yet."),
+        ({"step": 0}, "inputs of J = 3 (a + b c): a = 1, b = 3, c = −2; nothing is computed yet."),
         ({"step": 1}, "forward: v = b · c: v = 3 · (−2) = −6; the slope for each factor"),
         ({"step": 2}, "u = 1 + (−6) = −5"),
         ({"step": 4}, "J gets the gradient 1; when J grows by a little"),

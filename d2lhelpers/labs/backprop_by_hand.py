@@ -354,7 +354,7 @@ def _words(result: Sweep) -> tuple[str, str, str]:
     heading = f"Step {step} of {STEPS}"
     if step == 0:
         return (
-            f"{heading}, the inputs",
+            f"{heading}, the inputs of {result.expression}",
             "nothing is computed yet",
             ", ".join(f"{x} = {number(result.values[x])}" for x in "abc"),
         )
