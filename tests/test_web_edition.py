@@ -161,9 +161,11 @@ def test_labs_have_a_picture_and_a_sentence_for_every_state(site: Path) -> None:
             first = lab.img["src"].rsplit("/", 1)[1]
             assert lab.img["alt"] == lab.select_one(".lab-sentence").get_text() == wanted[first]
     assert seen == {
+        "backprop-by-hand",
         "broadcasting",
         "learning-rate",
         "learning-rate-and-batch-size",
+        "one-neuron",
         "secant-to-tangent",
     }
 
