@@ -10,15 +10,18 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from d2lhelpers.exercises.registry import numbers
+from tests import wrong_answers
+from tests.answer_files import answers_in
 from tests.chapter_contract import code_lines, contract_violations
 from tests.chapters import CHAPTERS, ROOT, checked_number
-from tests.wrong_answers import wrong_answers
 from tools.notebook import read, write
 
 
 def known_exercises() -> set[str]:
     """The exercises that have both a check and a wrong answer."""
-    return set(numbers()) & {number for number, wrong in wrong_answers().items() if wrong}
+    return set(numbers()) & {
+        number for number, wrong in answers_in(wrong_answers, "WRONG").items() if wrong
+    }
 
 
 def test_there_are_chapters() -> None:
@@ -44,7 +47,7 @@ def test_every_check_belongs_to_an_exercise() -> None:
         if cell.cell_type == "code"
     }
     assert set(numbers()) <= asked
-    assert set(wrong_answers()) <= asked
+    assert set(answers_in(wrong_answers, "WRONG")) <= asked
 
 
 # ---- The rules themselves ------------------------------------------------------------------------

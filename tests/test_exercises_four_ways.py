@@ -23,9 +23,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 from d2lhelpers.exercises.registry import evaluate, numbers
+from tests import right_answers, wrong_answers
+from tests.answer_files import answers_in
 from tests.chapters import CHAPTERS, checked_number, printed, tags
-from tests.right_answers import right_answers
-from tests.wrong_answers import wrong_answers
 from tools.notebook import ChapterError, execute, kernel_environment, read
 
 REMEMBER = """
@@ -43,7 +43,7 @@ def _go_back(names):
     torch.set_rng_state(state)
 _go_back(globals())
 """
-WRONG, RIGHT = wrong_answers(), right_answers()
+WRONG, RIGHT = answers_in(wrong_answers, "WRONG"), answers_in(right_answers, "RIGHT")
 
 
 def both_ways(notebook: NotebookNode, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
