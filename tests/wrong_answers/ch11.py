@@ -82,6 +82,21 @@ def scale(scale_bias=True, measure=torch.amax, extra=0, first=1):
     return needed_scale
 
 
+def sigmoid_at_the_end_only(layers, X, tolerance):
+    wanted, c = network(X, layers, step), 0
+    while True:  # never ends for XOR: the check must have refused it by then
+        c += 1
+        A = X
+        for W, b in layers:
+            A = c * (A @ W + b)
+        if (torch.sigmoid(A) - wanted).abs().max() < tolerance:
+            return c
+
+
+def gates_of_the_chapter(nand, s, a, b):
+    return torch.stack([s, a], dim=1)
+
+
 def scale_in_place(layers, X, tolerance):
     wanted = network(X, layers, step)
     for c in range(1, 1000):
@@ -143,6 +158,7 @@ WRONG = {
         select_swapped,
         select_ands_left_over,
         select_inverted,
+        gates_of_the_chapter,
         lambda nand, s, a, b: a,
         lambda nand, s, a, b: a if s else b,
         lambda nand, s, a, b: (s & a) | (~s & b),
@@ -196,6 +212,7 @@ WRONG = {
         scale(extra=-1),
         scale(extra=0.5),
         scale_in_place,
+        sigmoid_at_the_end_only,
         lambda layers, X, tolerance: 10,
         lambda layers, X, tolerance: torch.tensor([10, 10]),
         lambda layers, X, tolerance: "10",
