@@ -2,6 +2,7 @@
 
 import torch
 
+from .compare import agree
 from .registry import exercise, require
 
 SIZES = ([3, 2], [4, 5, 3], [2, 4, 3, 5])
@@ -30,16 +31,19 @@ def by_autograd(output, weights, biases, X, Y):
 
 def same(found, wanted):
     """Whether all tensors of two lists agree to six digits."""
-    return all(
-        torch.allclose(f, w, rtol=1e-6, atol=1e-12) for f, w in zip(found, wanted, strict=True)
-    )
+    return all(agree(f, w, rtol=1e-6, atol=1e-12) for f, w in zip(found, wanted, strict=True))
 
 
 def require_gradients(answer, output, sizes, seed, bp1, bp2):
     """State that the answer's gradients are autograd's; `bp1`, `bp2` are hints to the two steps."""
     network = random_network(sizes, seed)
     wanted = by_autograd(output, *network)
-    found = answer(*(p.clone() if isinstance(p, torch.Tensor) else [*p] for p in network))
+    try:
+        with torch.inference_mode():
+            found = answer(*(p.clone() if isinstance(p, torch.Tensor) else [*p] for p in network))
+    except RuntimeError as error:
+        require("grad" not in str(error), "use the equations: here autograd is switched off")
+        raise
     require(
         isinstance(found, tuple | list) and len(found) == 2,
         "return two lists: the gradients of the weights and those of the biases",
@@ -54,6 +58,10 @@ def require_gradients(answer, output, sizes, seed, bp1, bp2):
                 isinstance(h, torch.Tensor) and h.shape == w.shape,
                 f"the gradient of {name}[{i}] has the shape {tuple(getattr(h, 'shape', ()))}, "
                 f"{name}[{i}] itself {tuple(w.shape)}; are the lists in the order of the layers?",
+            )
+            require(
+                h.dtype == w.dtype,
+                f"the gradient of {name}[{i}] holds {h.dtype}, {name}[{i}] itself {w.dtype}",
             )
     n = len(network[2])
     (have_w, have_b), (want_w, want_b) = found, wanted
