@@ -434,8 +434,8 @@ def test_png_encoder_refuses_other_arrays():
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.03, "0.03"), (0.0, "0"), (4.93e-5, "0.0000493"), (4.9e-7, "4.9×10^−7"),
-        (-0.25, "−0.25"), (123456.0, "123000"), (2e7, "2.0×10^7"), (float("nan"), "not a number"),
+        (0.03, "0.03"), (0.0, "0"), (4.93e-5, "0.0000493"), (4.9e-7, "4.9×10⁻⁷"),
+        (-0.25, "−0.25"), (123456.0, "123000"), (2e7, "2.0×10⁷"), (float("nan"), "not a number"),
         (float("inf"), "infinity"), (float("-inf"), "minus infinity"),
     ],
 )  # fmt: skip

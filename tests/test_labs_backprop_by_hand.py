@@ -112,7 +112,7 @@ def test_an_input_used_twice_waits_for_both_shares():
         ({"step": 3, "expression": NEURON}, "s = σ(1) = 0.731"),
         (
             {"step": 7, "expression": NEURON, "a": 6.0, "b": 6.0},
-            "c 1.7×10^−15; the neuron is saturated, its slope is only 1.7×10^−15.",
+            "c 1.7×10⁻¹⁵; the neuron is saturated, its slope is only 1.7×10⁻¹⁵.",
         ),
         ({"step": 3, "expression": SWITCH}, "y = max(3, −1) = 3"),
         (

@@ -190,7 +190,7 @@ def test_sentences():
         "() and () fit: the result has the shape (), 1 number; nothing is stretched."
     )
     assert "0 numbers; second is stretched along axes −2 and −1." in say("0, 3", "1")
-    assert "shape (10000, 10000), 1.0×10^8 numbers" in say("10000, 1", "10000")
+    assert "shape (10000, 10000), 1.0×10⁸ numbers" in say("10000, 1", "10000")
     assert say("1000000000", "1").endswith("; drawn is only the corner of shape (6,).")
     assert "along axis −1 the sizes are 0 and 2" in say("0", "2")
 

@@ -213,6 +213,9 @@ def _checked(simulate: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def number(value: float) -> str:
     """`value` for a sentence: three digits, powers of ten where that is shorter."""
     if math.isnan(value):
@@ -225,4 +228,4 @@ def number(value: float) -> str:
         text = f"{float(f'{value:.3g}'):.8f}".rstrip("0").rstrip(".")
         return text.replace("-", "\N{MINUS SIGN}")
     digits, power = f"{value:.1e}".split("e")
-    return f"{digits}×10^{int(power)}".replace("-", "\N{MINUS SIGN}")
+    return f"{digits}×10{str(int(power)).translate(SUPERSCRIPTS)}".replace("-", "\N{MINUS SIGN}")
