@@ -229,5 +229,5 @@ def fast_train(answer) -> None:
 def seeded(program, *arguments):
     """The program's result with the same batches for everyone; the reader's generator is kept."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         return program(*arguments)

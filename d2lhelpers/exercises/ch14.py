@@ -171,7 +171,7 @@ def committee(answer) -> None:
         for split in (data.train, data.validation, data.test)
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         scorer = answer(train, validation)
     require(
         callable(scorer),
