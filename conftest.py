@@ -6,11 +6,18 @@ import json
 import os
 import re
 
+import hypothesis
 import pytest
 
 # Two workers with two torch threads each on two cores are many times slower than with one. This is
 # set before anything imports torch, and workers and kernels inherit it.
 os.environ["OMP_NUM_THREADS"] = os.environ.get("D2L_TEST_THREADS", "1")
+
+# For tests/mutants.py: one failure is enough there, and the search for the simplest takes most of
+# the time.
+hypothesis.settings.register_profile(
+    "first_failure", phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate]
+)
 
 pytest_plugins = ["tests.nbval_adapter"]
 
