@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 import torch
@@ -23,6 +21,7 @@ from d2lhelpers.labs.backprop_by_hand import (
     _short,
 )
 from d2lhelpers.labs.stage import BLUE, GREY, INK, ORANGE, Stage
+from tests.lab_sentences import is_one_sentence
 
 LAB = BackpropByHand()
 STAGE = Stage(LAB, density=0.5)
@@ -41,10 +40,6 @@ FORMULAS = {
     SWITCH: lambda a, b, c: torch.maximum(a * b, a + c),
     TWICE: lambda a, b, c: (a + b) * (a * c),
 }
-
-
-def is_one_sentence(text: str) -> bool:
-    return bool(re.fullmatch(r"[A-Z](?:[^.\n]|\.(?=\d))*\.", text))
 
 
 @given(ANY)

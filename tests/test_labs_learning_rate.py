@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 import torch
@@ -13,6 +11,7 @@ from hypothesis import strategies as st
 from d2lhelpers.labs import LearningRate
 from d2lhelpers.labs.learning_rate import SURFACES, TOLERANCE
 from d2lhelpers.labs.stage import Stage
+from tests.lab_sentences import is_one_sentence
 
 LAB = LearningRate()
 STAGE = Stage(LAB, density=0.5)
@@ -26,10 +25,6 @@ ANY = st.fixed_dictionaries(
         "start_y": st.floats(-3.0, 3.0),
     }
 )
-
-
-def is_one_sentence(text: str) -> bool:
-    return bool(re.fullmatch(r"[A-Z](?:[^.\n]|\.(?=\d))*\.", text))
 
 
 @given(ANY)

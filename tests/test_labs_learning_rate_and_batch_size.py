@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 import torch
@@ -18,6 +16,7 @@ from d2lhelpers.labs.learning_rate_and_batch_size import (
     start_and_orders,
 )
 from d2lhelpers.labs.stage import Stage
+from tests.lab_sentences import is_one_sentence
 
 LAB = LearningRateAndBatchSize()
 STAGE = Stage(LAB, density=0.5)
@@ -76,10 +75,6 @@ def test_equals_autograd_with_a_short_last_batch_too(chosen):
     assert result.updates == len(losses) - 1
     shown = np.linspace(0, result.updates, len(result.loss)).round().astype(int)
     np.testing.assert_allclose(result.loss, losses[shown], rtol=1e-6, atol=1e-12)
-
-
-def is_one_sentence(text: str) -> bool:
-    return bool(re.fullmatch(r"[A-Z](?:[^.\n]|\.(?=\d))*\.", text))
 
 
 @given(ANY)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from fractions import Fraction
 from itertools import product
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from d2lhelpers.labs import OneNeuron
 from d2lhelpers.labs.one_neuron import ACTIVATIONS, CORNERS, GATES, PLANE, X_RANGE
 from d2lhelpers.labs.stage import Stage
+from tests.lab_sentences import is_one_sentence
 
 LAB = OneNeuron()
 STAGE = Stage(LAB, density=0.5)
@@ -41,10 +41,6 @@ ANY = st.fixed_dictionaries(
 
 def tensor(values) -> torch.Tensor:
     return torch.tensor(np.array(values), dtype=torch.float64)
-
-
-def is_one_sentence(text: str) -> bool:
-    return bool(re.fullmatch(r"[A-Z](?:[^.\n]|\.(?=\d))*\.", text))
 
 
 @given(ANY)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from fractions import Fraction
 
 import numpy as np
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from d2lhelpers.labs import SecantToTangent
 from d2lhelpers.labs.secant_to_tangent import CURVES, PRECISIONS, STEPS
 from d2lhelpers.labs.stage import Stage
+from tests.lab_sentences import is_one_sentence
 
 LAB = SecantToTangent()
 STAGE = Stage(LAB, density=0.5)
@@ -28,10 +28,6 @@ ANY = st.fixed_dictionaries(
         "formula": st.sampled_from(["central", "forward"]),
     }
 )
-
-
-def is_one_sentence(text: str) -> bool:
-    return bool(re.fullmatch(r"[A-Z](?:[^.\n]|\.(?=\d))*\.", text))
 
 
 @given(ANY)
