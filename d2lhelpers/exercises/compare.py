@@ -5,6 +5,7 @@ or without a record for autograd, on the CPU or on a GPU. A check that cares for
 with a `require` of its own.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,3 +38,16 @@ def agree(found: Any, wanted: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bo
     """
     have, want = values(found), values(wanted)
     return have.shape == want.shape and torch.allclose(have, want, rtol=rtol, atol=atol)
+
+
+def without_autograd(answer: Callable[..., Any], *args: Any) -> Any:
+    """What `answer(*args)` returns with autograd switched off.
+
+    Raises Wrong when the answer needs autograd.
+    """
+    try:
+        with torch.inference_mode():
+            return answer(*args)
+    except RuntimeError as error:
+        require("grad" not in str(error), "use the equations: here autograd is switched off")
+        raise
