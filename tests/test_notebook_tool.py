@@ -66,6 +66,24 @@ def test_run_stores_real_outputs_in_normal_form(chapter: Path) -> None:
     }
 
 
+def test_progress_bars_are_not_stored(tmp_path: Path) -> None:
+    cells = [
+        "from tqdm.auto import tqdm\n",
+        "for _ in tqdm(range(3), leave=False):\n    pass\n",
+        'for _ in tqdm(range(3), desc="epoch 1"):\n    print("50%| of a bar")\n    break\n',
+        '"100%| is a text"\n',
+    ]
+    head = TEXT.partition("# %% [markdown]")[0]
+    (tmp_path / "x.py").write_text(head + "".join(f"# %%\n{cell}\n" for cell in cells))
+    path = tmp_path / "08_lines.ipynb"
+    assert main(["build", str(tmp_path / "x.py"), str(path)]) == 0
+    assert main(["run", str(path)]) == 0
+    _, closed, broken_off, text = read(path).cells
+    assert closed.outputs == []
+    assert [output.text for output in broken_off.outputs] == ["50%| of a bar\n"]
+    assert text.outputs[0].data == {"text/plain": "'100%| is a text'"}
+
+
 def test_running_again_and_the_way_through_text_change_nothing(
     chapter: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

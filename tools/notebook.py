@@ -33,6 +33,7 @@ from nbformat import NotebookNode
 MAX_BYTES = 1_000_000
 CELL_TIMEOUT = 300  # seconds
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+PROGRESS_BAR = re.compile(r"(?:[^\n|]*: )?\s*\d+%\|")  # how tqdm's widget reads without a kernel
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {
     "codemirror_mode": {"name": "ipython", "version": 3},
@@ -166,7 +167,8 @@ def normal_outputs(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
     """Outputs without live widgets, neighboring stream outputs of one name merged.
 
     A bundle loses its widget view (dead without the kernel that made it) and keeps the rest; a
-    bundle that held nothing else goes. Carriage returns overwrite, as in a terminal.
+    bundle that held nothing else goes, and so does a progress bar, which would stand still.
+    Carriage returns overwrite, as in a terminal.
     """
     kept: list[NotebookNode] = []
     for output in deepcopy(list(outputs)):
@@ -182,7 +184,8 @@ def normal_outputs(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
             output.data.pop(WIDGET_VIEW, None)
             output.metadata.pop(WIDGET_VIEW, None)
             output.pop("transient", None)
-            if output.data:
+            text = output.data.get("text/plain", "")
+            if output.data and not PROGRESS_BAR.match(text):
                 kept.append(output)
     for output in kept:
         if output.output_type == "stream":
