@@ -5,7 +5,6 @@ as `d2l.load_mnist` does. Nothing is chosen here: the settings are those of the 
 test images are looked at once, after training.
 """
 
-import json
 import sys
 import time
 from typing import Any
@@ -15,33 +14,62 @@ from tqdm import tqdm
 
 import d2lhelpers as d2l
 
-from .measure import RESULTS, machine
+from .measure import store_runs
 
 COMMAND = "OMP_NUM_THREADS=1 python -m benchmarks.digits_mnist"
 NUM_EPOCHS, BATCH_SIZE = 30, 10
-# (hidden units, learning rate, seeds)
+# (hidden units, learning rate, scaled start, seeds)
 PLAN = (
-    (30, 3.0, range(10)),
-    (100, 3.0, range(5)),
-    (30, 0.001, range(5)),
-    (30, 100.0, range(5)),
+    (30, 3.0, False, range(10)),
+    (100, 3.0, False, range(5)),
+    (30, 3.0, True, range(5)),
+    (100, 3.0, True, range(5)),
+    (30, 0.001, False, range(5)),
+    (30, 100.0, False, range(5)),
 )
 
 Examples = tuple[torch.Tensor, torch.Tensor]
 
 
+def mnist() -> tuple[str, list[Examples]]:
+    """The name of the data; training, validation and test examples in rows, from 0 to 1."""
+    data = d2l.load_mnist()
+    splits = (data.train, data.validation, data.test)
+    return data.name, [(split.images.flatten(1) / 255, split.labels) for split in splits]
+
+
+def sizes(examples: list[Examples]) -> list[int]:
+    """How many training, validation and test examples there are."""
+    return [len(labels) for _, labels in examples]
+
+
 def one_run(
-    hidden: int, lr: float, seed: int, train: Examples, validation: Examples, test: Examples
+    network: type[d2l.Network],
+    examples: list[Examples],
+    *,
+    hidden: int,
+    lr: float,
+    seed: int,
+    scaled: bool,
+    num_epochs: int = NUM_EPOCHS,
+    weight_decay: float = 0.0,
 ) -> dict[str, Any]:
-    """Train once; what came of it, in numbers that fit into JSON."""
+    """Train once; the settings and what came of them, in numbers that fit into JSON."""
+    train, validation, test = examples
     generator = torch.Generator().manual_seed(seed)
-    net = d2l.Network([784, hidden, 10], generator=generator)
+    net = network([784, hidden, 10], scaled=scaled, generator=generator)
     start = time.perf_counter()
     history = net.fit(
-        *train, NUM_EPOCHS, BATCH_SIZE, lr, validation=validation, generator=generator
+        *train,
+        num_epochs,
+        BATCH_SIZE,
+        lr,
+        validation=validation,
+        weight_decay=weight_decay,
+        generator=generator,
     )
     seconds = time.perf_counter() - start
-    if len(history) < NUM_EPOCHS:
+    if len(history) < num_epochs:
         raise KeyboardInterrupt
     X, y = validation
     A = net(X)  # (10000, 10)
@@ -49,9 +77,11 @@ def one_run(
     right = A.argmax(1) == y
     return {
         "sizes": net.sizes,
+        "scaled": scaled,
         "lr": lr,
+        "weight_decay": weight_decay,
         "batch_size": BATCH_SIZE,
-        "num_epochs": NUM_EPOCHS,
+        "num_epochs": num_epochs,
         "seed": seed,
         "seconds": round(seconds, 1),
         "validation": [round(value, 4) for value in history],
@@ -67,30 +97,18 @@ def one_run(
 def main() -> int:
     """Train all and store; the exit status."""
     torch.set_num_threads(1)
-    data = d2l.load_mnist()
-    train, validation, test = (
-        (split.images.flatten(1) / 255, split.labels)
-        for split in (data.train, data.validation, data.test)
-    )
+    data, examples = mnist()
+    todo = [
+        {"hidden": hidden, "lr": lr, "scaled": scaled, "seed": seed}
+        for hidden, lr, scaled, seeds in PLAN
+        for seed in seeds
+    ]
     runs = []
-    todo = [(hidden, lr, seed) for hidden, lr, seeds in PLAN for seed in seeds]
-    for hidden, lr, seed in tqdm(todo, unit="run"):
-        runs.append(one_run(hidden, lr, seed, train, validation, test))
-        tqdm.write(f"{hidden} {lr} {seed}: test {runs[-1]['test']}")
-    record = {
-        "command": COMMAND,
-        **machine(),
-        "threads": 1,
-        "data": data.name,
-        "examples": [len(split) for split in (data.train, data.validation, data.test)],
-        "seconds": round(sum(run["seconds"] for run in runs), 1),
-        "runs": runs,
-    }
-    RESULTS.mkdir(exist_ok=True)
-    lines = ",\n".join(f"  {json.dumps(run)}" for run in runs)  # a line for each run
-    text = json.dumps({**record, "runs": []}, indent=1, ensure_ascii=False)
-    text = text.replace('"runs": []', f'"runs": [\n{lines}\n ]')
-    (RESULTS / "digits_mnist.json").write_text(text + "\n", encoding="utf-8")
+    for settings in tqdm(todo, unit="run"):
+        runs.append(one_run(d2l.Network, examples, **settings))
+        tqdm.write(f"{settings}: test {runs[-1]['test']}")
+    about = {"threads": torch.get_num_threads(), "data": data, "examples": sizes(examples)}
+    store_runs("digits_mnist", COMMAND, runs, **about)
     return 0
 
 

@@ -7,9 +7,10 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -92,6 +93,24 @@ def store(name: str, rows: Iterable[Row], command: str) -> int:
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     print(table(rows))
     return int(any(row.met is False for row in rows))
+
+
+def store_runs(name: str, command: str, runs: Sequence[dict[str, Any]], **about: object) -> None:
+    """Write results/<name>.json: how the trainings were run, what they have in common, a line each.
+
+    Args:
+        name: the file's name.
+        command: what was typed.
+        runs: settings and outcome of each; "seconds" among them.
+        about: what else is to be known of all runs, such as the number of threads.
+    """
+    seconds = round(sum(run["seconds"] for run in runs), 1)
+    record = {"command": command, **machine(), **about, "seconds": seconds}
+    lines = ",\n".join(f"  {json.dumps(run, ensure_ascii=False)}" for run in runs)
+    text = json.dumps({**record, "runs": []}, indent=1, ensure_ascii=False)
+    text = text.removesuffix("[]\n}") + f"[\n{lines}\n ]\n}}\n"
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
 
 
 def table(rows: Iterable[Row]) -> str:

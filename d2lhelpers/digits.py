@@ -107,6 +107,7 @@ class SigmoidLayers:
 
     Args:
         sizes: neurons in each layer, the inputs first: [784, 30, 10]. At least two.
+        scaled: whether weights are divided by the root of the number of inputs of their layer.
         generator: for the CPU, so that a seed gives the same weights on every device; by default
             PyTorch's global one.
         device: where weights and biases are kept; by default the CPU.
@@ -122,6 +123,7 @@ class SigmoidLayers:
         self,
         sizes: Sequence[int],
         *,
+        scaled: bool = False,
         generator: torch.Generator | None = None,
         device: str | torch.device | None = None,
     ) -> None:
@@ -135,10 +137,12 @@ class SigmoidLayers:
         draw = partial(torch.randn, generator=generator, device="cpu")  # N(0, 1)
         self.weights = [draw(j, k).to(device) for k, j in pairwise(sizes)]  # (out, in) each
         self.biases = [draw(j).to(device) for j in sizes[1:]]  # (out,) each
+        if scaled:
+            self.weights = [W / W.shape[1] ** 0.5 for W in self.weights]
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
         """Activations of the output layer, shape (n, sizes[-1]), for X of shape (n, ...)."""
-        A = flat_features("Network", X, self.sizes[0]).to(self.weights[0].dtype)
+        A = flat_features("Network", X, self.sizes[0]).to(self.weights[0])
         with torch.no_grad():
             for W, b in zip(self.weights, self.biases, strict=True):
                 A = torch.addmm(b, A, W.T).sigmoid_()  # σ(A Wᵀ + b), (n, out)
@@ -212,7 +216,7 @@ def evaluate_accuracy(
 
 
 def labeled_examples(
-    net: SigmoidLayers, X: torch.Tensor, y: torch.Tensor
+    net: SigmoidLayers, X: torch.Tensor, y: torch.Tensor, where: str = "fit"
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Examples and labels as a network trains on them: checked, flat, on its device.
 
@@ -220,6 +224,7 @@ def labeled_examples(
         net: the network they are for.
         X: features, shape (n, ...), floating point.
         y: labels, shape (n,), integers from 0 to net.sizes[-1] − 1.
+        where: what an error begins with.
 
     Returns:
         X of shape (n, net.sizes[0]) in the dtype of the weights, and y as int64.
@@ -230,16 +235,16 @@ def labeled_examples(
 
     Explained in chapter 14, Classifying handwritten digits from scratch.
     """
-    X = flat_features("fit", X, net.sizes[0]).to(net.weights[0])
+    X = flat_features(where, X, net.sizes[0]).to(net.weights[0])
     if not all(bound.isfinite() for bound in X.aminmax()):  # a NaN anywhere makes both NaN
-        raise ValueError("fit: X holds NaN or infinity in place of some features")
-    require_tensors("fit", y=y)
-    require_shape("fit", "y", y, (len(X),))
+        raise ValueError(f"{where}: X holds NaN or infinity in place of some features")
+    require_tensors(where, y=y)
+    require_shape(where, "y", y, (len(X),))
     if y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
-        raise TypeError(f"fit: y must hold integers, got {y.dtype}")
+        raise TypeError(f"{where}: y must hold integers, got {y.dtype}")
     low, high = (int(bound) for bound in y.aminmax())
     if low < 0 or high >= net.sizes[-1]:
-        raise ValueError(f"fit: y has labels {low} to {high}, wanted 0 to {net.sizes[-1] - 1}")
+        raise ValueError(f"{where}: y has labels {low} to {high}, wanted 0 to {net.sizes[-1] - 1}")
     return X, y.to(X.device, torch.int64)
 
 
@@ -269,9 +274,9 @@ def sgd_epoch(
 class Network(SigmoidLayers):
     """A network of sigmoid layers that learns to classify by mini-batch SGD, without autograd.
 
-    Made like `SigmoidLayers`: `Network([784, 30, 10], generator=..., device=...)`, with weights and
-    biases drawn from N(0, 1). Called with X of shape (n, ...) it returns the activations of the
-    output layer, shape (n, classes).
+    Made like `SigmoidLayers`: `Network([784, 30, 10], scaled=..., generator=..., device=...)`.
+    Called with X of shape (n, ...) it returns the activations of the output layer, shape
+    (n, classes).
 
     Source: M. Nielsen, Neural Networks and Deep Learning (2015), chapter 1.
 
@@ -309,7 +314,8 @@ class Network(SigmoidLayers):
             progress: whether a progress bar is shown, once a training lasts longer than a second.
 
         Returns:
-            The accuracy after each epoch; after a KeyboardInterrupt, of the epochs completed.
+            The accuracy after each epoch; after a KeyboardInterrupt, of the epochs completed: a
+            loop over runs compares its length with num_epochs.
 
         Raises:
             TypeError, ValueError: for a wrong argument; nothing has been learned then.
@@ -317,8 +323,9 @@ class Network(SigmoidLayers):
         require_count("fit", num_epochs=num_epochs, batch_size=batch_size)
         require_number("fit", lr=lr, weight_decay=weight_decay)
         require_cpu_generator("fit", generator)
-        held_out = labeled_examples(self, *((X, y) if validation is None else validation))
         X, y = labeled_examples(self, X, y)
+        X_val, y_val = (X, y) if validation is None else validation
+        held_out = labeled_examples(self, X_val, y_val, where="fit: validation")
         Y = torch.eye(self.sizes[-1]).to(X)[y]  # (n, classes), a 1 at the label
         step = partial(
             backprop_step,
@@ -334,7 +341,7 @@ class Network(SigmoidLayers):
             for _ in bar:
                 sgd_epoch(step, X, Y, batch_size, generator)
                 history.append(evaluate_accuracy(self, [held_out]))
-                bar.set_postfix(accuracy=f"{history[-1]:.3f}")
+                bar.set_postfix(accuracy=f"{history[-1]:.3f}", refresh=False)
         except KeyboardInterrupt:
             bar.close()  # the history says how far it went
         return history

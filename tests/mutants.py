@@ -22,7 +22,7 @@ OUTPUT = "output.txt"  # what pytest says of a copy
 METHODS = multiprocessing.get_all_start_methods()
 PROCESSES = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
 PROCESSES.set_forkserver_preload(
-    ["torch", "torch._dynamo", "torch.nested", "d2l.torch", "sympy", "pandas"]
+    ["torch", "torch._dynamo", "torch.nested", "d2l.torch", "sympy", "pandas", "nbclient"]
 )
 
 
@@ -380,6 +380,7 @@ MUTANTS = (
         "torch.randn, generator=generator",
         "torch.randn, generator=None",
     ),
+    Mutant("scaled weights divide by the outputs", "digits", "W.shape[1] ** 0.5", "len(W) ** 0.5"),
     Mutant("the biases stay on the CPU", "digits", "draw(j).to(device)", "draw(j)"),
     Mutant(
         "sgd_epoch does not shuffle",
@@ -404,8 +405,8 @@ MUTANTS = (
     Mutant(
         "fit ignores the validation examples",
         "digits",
-        "if validation is None else validation",
-        "if True else validation",
+        "(X, y) if validation is None else",
+        "(X, y) if True else",
     ),
     Mutant(
         "fit lets an interruption through",
@@ -413,6 +414,15 @@ MUTANTS = (
         "except KeyboardInterrupt:",
         "except EOFError:",
     ),
+    Mutant("the bar flashes in short trainings", "digits", "delay=1, ", ""),
+    Mutant("the bar does not wait", "digits", ", refresh=False)", ")"),
+    Mutant(
+        "features stay where they are",
+        "digits",
+        "self.sizes[0]).to(self.weights[0])",
+        "self.sizes[0]).to(self.weights[0].dtype)",
+    ),
+    Mutant("errors blame the training data", "digits", 'where="fit: validation"', 'where="fit"'),
     Mutant(
         "fit forgets the weight decay",
         "digits",
@@ -468,7 +478,8 @@ def run_tests(folder: Path, tests: str) -> None:
     os.environ["PYTHONPATH"] = str(folder)  # for what the tests start themselves
     import pytest
 
-    status = pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", tests])
+    options = ["-x", "-q", "-n0", "-p", "no:cacheprovider", "--hypothesis-profile=first_failure"]
+    status = pytest.main([*options, tests])
     output.flush()
     sys.exit(int(status))
 
