@@ -36,6 +36,7 @@ LABS = {
     "SecantToTangent": ("step h", "Home"),
     "OneNeuron": ("weight w of x₁", None),
     "BackpropByHand": ("input a", "Home"),
+    "SaturatedNeuron": ("start weight w", "Home"),
 }
 PLAIN = "interactive_output with an inline figure"
 PLAIN_SOURCE = """

@@ -30,6 +30,9 @@ from .computational_graphs import apply_rule as apply_rule
 from .computational_graphs import draw_graph as draw_graph
 from .computational_graphs import layered_places as layered_places
 from .computational_graphs import topological_order as topological_order
+from .costs import CrossEntropyNetwork as CrossEntropyNetwork
+from .costs import cross_entropy as cross_entropy
+from .costs import softmax as softmax
 from .derivatives import numerical_gradient as numerical_gradient
 from .derivatives import scalar_value as scalar_value
 from .devices import try_all_gpus as try_all_gpus
@@ -54,6 +57,7 @@ from .timing import Timer as Timer
 
 __all__ = [
     "Animator",
+    "CrossEntropyNetwork",
     "GraphNode",
     "MiniBatches",
     "Network",
@@ -68,6 +72,7 @@ __all__ = [
     "backprop",
     "backprop_step",
     "check",
+    "cross_entropy",
     "data",
     "data_iter",
     "draw_graph",
@@ -95,6 +100,7 @@ __all__ = [
     "show_figure",
     "sigmoid",
     "sigmoid_prime",
+    "softmax",
     "squared_loss",
     "synthetic_data",
     "take_batches",

@@ -429,6 +429,31 @@ MUTANTS = (
         "weight_decay=weight_decay,\n        )\n        history",
         "weight_decay=0.0,\n        )\n        history",
     ),
+    Mutant("softmax overflows", "costs", "X - X.detach().amax(-1, keepdim=True)", "X"),
+    Mutant("softmax subtracts one maximum", "costs", ".amax(-1, keepdim=True)", ".amax()"),
+    Mutant("softmax adds up the wrong dimension", "costs", "X_exp.sum(-1", "X_exp.sum(0"),
+    Mutant("softmax takes integers", "costs", "if not X.is_floating_point():", "if False:"),
+    Mutant("softmax takes scalars", "costs", "if X.dim() == 0 or X.shape[-1] == 0:", "if False:"),
+    Mutant("cross_entropy loses its sign", "costs", "return -torch.log", "return torch.log"),
+    Mutant("cross_entropy takes another base", "costs", "-torch.log(", "-torch.log2("),
+    Mutant(
+        "cross_entropy stops autograd", "costs", "-torch.log(y_hat[", "-torch.log(y_hat.detach()["
+    ),
+    Mutant("cross_entropy hides infinity", "costs", ", y])", ", y].clamp(min=1e-30))"),
+    Mutant("cross_entropy reads from the end", "costs", "if first < 0 or last >=", "if last >="),
+    Mutant("cross_entropy takes logits", "costs", "if len(outside):", "if False:"),
+    Mutant("cross_entropy forgives no rounding", "costs", "4 * torch.finfo", "0 * torch.finfo"),
+    Mutant(
+        "one NaN hides logits from cross_entropy",
+        "costs",
+        "if len(outside):",
+        "if len(outside) and not y_hat.isnan().any():",
+    ),
+    Mutant("cross_entropy takes complex labels", "costs", " or y.is_complex()", ""),
+    Mutant("cross_entropy takes a mask", "costs", " or y.dtype == torch.bool", ""),
+    Mutant("the new cost keeps the slope", "costs", "return A - Y", "return (A - Y) * A * (1 - A)"),
+    Mutant("the new cost pushes upward", "costs", "return A - Y", "return Y - A"),
+    Mutant("the new cost changes its argument", "costs", "return A - Y", "return A.sub_(Y)"),
 )
 CONTROLS = tuple(
     Mutant("control: nothing broken", module)

@@ -13,6 +13,7 @@ from .controls import Toggle as Toggle
 from .learning_rate import LearningRate as LearningRate
 from .learning_rate_and_batch_size import LearningRateAndBatchSize as LearningRateAndBatchSize
 from .one_neuron import OneNeuron as OneNeuron
+from .saturated_neuron import SaturatedNeuron as SaturatedNeuron
 from .secant_to_tangent import SecantToTangent as SecantToTangent
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "LearningRateAndBatchSize",
     "LogSlider",
     "OneNeuron",
+    "SaturatedNeuron",
     "SecantToTangent",
     "Slider",
     "Stops",
