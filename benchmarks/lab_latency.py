@@ -37,6 +37,7 @@ LABS = {
     "OneNeuron": ("weight w of x₁", None),
     "BackpropByHand": ("input a", "Home"),
     "SaturatedNeuron": ("start weight w", "Home"),
+    "BuildAFunction": ("steepness w", None),
 }
 PLAIN = "interactive_output with an inline figure"
 PLAIN_SOURCE = """

@@ -163,6 +163,7 @@ def test_labs_have_a_picture_and_a_sentence_for_every_state(site: Path) -> None:
     assert seen == {
         "backprop-by-hand",
         "broadcasting",
+        "build-a-function",
         "learning-rate",
         "learning-rate-and-batch-size",
         "one-neuron",

@@ -1,6 +1,7 @@
 from .backprop_by_hand import BackpropByHand as BackpropByHand
 from .base import Lab as Lab
 from .broadcasting import Broadcasting as Broadcasting
+from .build_a_function import BuildAFunction as BuildAFunction
 from .controls import Choice as Choice
 from .controls import Control as Control
 from .controls import IntSlider as IntSlider
@@ -19,6 +20,7 @@ from .secant_to_tangent import SecantToTangent as SecantToTangent
 __all__ = [
     "BackpropByHand",
     "Broadcasting",
+    "BuildAFunction",
     "Choice",
     "Control",
     "IntSlider",
