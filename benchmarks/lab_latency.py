@@ -38,6 +38,7 @@ LABS = {
     "BackpropByHand": ("input a", "Home"),
     "SaturatedNeuron": ("start weight w", "Home"),
     "BuildAFunction": ("steepness w", None),
+    "VanishingGradients": ("hidden layers", "Home"),
 }
 PLAIN = "interactive_output with an inline figure"
 PLAIN_SOURCE = """

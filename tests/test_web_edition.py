@@ -169,6 +169,7 @@ def test_labs_have_a_picture_and_a_sentence_for_every_state(site: Path) -> None:
         "one-neuron",
         "saturated-neuron",
         "secant-to-tangent",
+        "vanishing-gradients",
     }
 
 

@@ -16,6 +16,7 @@ from .learning_rate_and_batch_size import LearningRateAndBatchSize as LearningRa
 from .one_neuron import OneNeuron as OneNeuron
 from .saturated_neuron import SaturatedNeuron as SaturatedNeuron
 from .secant_to_tangent import SecantToTangent as SecantToTangent
+from .vanishing_gradients import VanishingGradients as VanishingGradients
 
 __all__ = [
     "BackpropByHand",
@@ -36,4 +37,5 @@ __all__ = [
     "Text",
     "TextField",
     "Toggle",
+    "VanishingGradients",
 ]

@@ -28,6 +28,7 @@ LABS = [
     (f"{PART3}/12_computational_graphs.ipynb", "step", "Done"),
     (f"{PART3}/15_cross_entropy.ipynb", "start weight w", "From w = 6 and b = 2 the output starts"),
     (f"{PART3}/17_universal_approximation.ipynb", "steepness w", "With 10 bumps and w = 100000"),
+    (f"{PART3}/18_unstable_gradients.ipynb", "hidden layers", "Vanishes: in 20 hidden layers of"),
 ]
 SLOWEST_PICTURE = 180  # milliseconds; benchmarks/lab_latency.py measures the median and its spread
 
