@@ -37,6 +37,7 @@ LABS = {
     "OneNeuron": ("weight w of x₁", None),
     "BackpropByHand": ("input a", "Home"),
     "SaturatedNeuron": ("start weight w", "Home"),
+    "Regularization": ("dropout p", "Home"),
     "BuildAFunction": ("steepness w", None),
     "VanishingGradients": ("hidden layers", "Home"),
 }

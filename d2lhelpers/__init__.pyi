@@ -53,11 +53,14 @@ from .linear_regression import synthetic_data as synthetic_data
 from .linear_regression import take_batches as take_batches
 from .linear_regression_concise import MiniBatches as MiniBatches
 from .linear_regression_concise import load_array as load_array
+from .regularization import EarlyStopping as EarlyStopping
+from .regularization import random_shift as random_shift
 from .timing import Timer as Timer
 
 __all__ = [
     "Animator",
     "CrossEntropyNetwork",
+    "EarlyStopping",
     "GraphNode",
     "MiniBatches",
     "Network",
@@ -90,6 +93,7 @@ __all__ = [
     "numerical_gradient",
     "plot",
     "quadratic_error",
+    "random_shift",
     "require_network",
     "require_tensor_lists",
     "scalar_value",

@@ -454,6 +454,77 @@ MUTANTS = (
     Mutant("the new cost keeps the slope", "costs", "return A - Y", "return (A - Y) * A * (1 - A)"),
     Mutant("the new cost pushes upward", "costs", "return A - Y", "return Y - A"),
     Mutant("the new cost changes its argument", "costs", "return A - Y", "return A.sub_(Y)"),
+    Mutant(
+        "early stopping takes an equal value for better",
+        "regularization",
+        "if self._sign * value < self._sign",
+        "if self._sign * value <= self._sign",
+    ),
+    Mutant(
+        "early stopping forgets the mode",
+        "regularization",
+        '1 if mode == "min" else -1',
+        "1",
+    ),
+    Mutant(
+        "early stopping ignores min_delta",
+        "regularization",
+        "self.best - self.min_delta",
+        "self.best",
+    ),
+    Mutant("early stopping keeps no copy", "regularization", ".detach().clone()", ".detach()"),
+    Mutant(
+        "early stopping waits a step longer",
+        "regularization",
+        ">= self.patience",
+        "> self.patience",
+    ),
+    Mutant(
+        "early stopping forgets buffers",
+        "regularization",
+        "[*net.parameters(), *net.buffers()]",
+        "[*net.parameters()]",
+    ),
+    Mutant(
+        "early stopping replaces tensors",
+        "regularization",
+        "tensor.copy_(kept)",
+        "tensor.data = kept",
+    ),
+    Mutant(
+        "early stopping restores half a net",
+        "regularization",
+        "if not tensors or [t.shape for t in tensors] != [kept.shape for kept in self._state]:",
+        "if False:",
+    ),
+    Mutant("random_shift ignores the fill", "regularization", "fill=fill", "fill=0"),
+    Mutant(
+        "random_shift ignores the generator",
+        "regularization",
+        "fill=fill, generator=generator",
+        "fill=fill",
+    ),
+    Mutant(
+        "random_shift takes flat images",
+        "regularization",
+        "if images.dim() not in (3, 4):",
+        "if False:",
+    ),
+    Mutant(
+        "random_shift shifts images away",
+        "regularization",
+        "if max_shift >= min(images.shape[-2:]):",
+        "if False:",
+    ),
+    Mutant(
+        "random_shift shifts by less than 0", "regularization", "if max_shift < 0:", "if False:"
+    ),
+    Mutant(
+        "random_shift shifts by False",
+        "regularization",
+        "isinstance(max_shift, bool) or not isinstance(max_shift, Integral)",
+        "not isinstance(max_shift, Integral)",
+    ),
 )
 CONTROLS = tuple(
     Mutant("control: nothing broken", module)

@@ -167,6 +167,7 @@ def test_labs_have_a_picture_and_a_sentence_for_every_state(site: Path) -> None:
         "learning-rate",
         "learning-rate-and-batch-size",
         "one-neuron",
+        "regularization",
         "saturated-neuron",
         "secant-to-tangent",
         "vanishing-gradients",

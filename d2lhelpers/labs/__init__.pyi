@@ -14,6 +14,7 @@ from .controls import Toggle as Toggle
 from .learning_rate import LearningRate as LearningRate
 from .learning_rate_and_batch_size import LearningRateAndBatchSize as LearningRateAndBatchSize
 from .one_neuron import OneNeuron as OneNeuron
+from .regularization import Regularization as Regularization
 from .saturated_neuron import SaturatedNeuron as SaturatedNeuron
 from .secant_to_tangent import SecantToTangent as SecantToTangent
 from .vanishing_gradients import VanishingGradients as VanishingGradients
@@ -31,6 +32,7 @@ __all__ = [
     "LogSlider",
     "OneNeuron",
     "SaturatedNeuron",
+    "Regularization",
     "SecantToTangent",
     "Slider",
     "Stops",

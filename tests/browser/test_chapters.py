@@ -27,6 +27,7 @@ LABS = [
     (f"{PART3}/11_neurons.ipynb", "weight w of x₁", "With w = 10 and b = −2 the output of the"),
     (f"{PART3}/12_computational_graphs.ipynb", "step", "Done"),
     (f"{PART3}/15_cross_entropy.ipynb", "start weight w", "From w = 6 and b = 2 the output starts"),
+    (f"{PART3}/16_regularization.ipynb", "training examples n", "With 800 examples, 20% of"),
     (f"{PART3}/17_universal_approximation.ipynb", "steepness w", "With 10 bumps and w = 100000"),
     (f"{PART3}/18_unstable_gradients.ipynb", "hidden layers", "Vanishes: in 20 hidden layers of"),
 ]
