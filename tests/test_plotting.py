@@ -29,6 +29,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture(autouse=True)
 def clean_matplotlib():
     with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # a test of another file may have left the book's style
         plt.switch_backend("agg")
         yield
         plt.close("all")
