@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "obje
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages of the book as it is."""
+    """The pages of the book as it is: those that D2L_WEB_EDITION names, else built here."""
+    if finished := os.environ.get("D2L_WEB_EDITION"):
+        return Path(finished)
     output = tmp_path_factory.mktemp("web")
     done = build(NOTEBOOKS, output)
     assert done.returncode == 0, done.stderr
