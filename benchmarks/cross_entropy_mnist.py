@@ -44,6 +44,8 @@ class Cooling(d2l.CrossEntropyNetwork):
         """As `Network.fit`."""
         hot = num_epochs * 2 // 3
         history = super().fit(X, y, hot, batch_size, lr, **rest)
+        if len(history) < hot:  # interrupted
+            return history
         return history + super().fit(X, y, num_epochs - hot, batch_size, lr / 10, **rest)
 
 
