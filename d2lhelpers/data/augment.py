@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional
 
 from ..arguments import require_count, require_number, require_shape, require_tensors
+from .geometry import cover, mirror, warp, windows_at
 
 __all__ = ["cutout", "random_crop", "random_flip", "random_rotation"]
 
@@ -61,8 +62,7 @@ def random_crop(
     )
     if padding:
         images = functional.pad(images, [padding] * 4, value=fill)
-    windows = images.unfold(2, height, 1).unfold(3, width, 1)  # (n, C, tops, lefts, height, width)
-    return windows[torch.arange(n, device=images.device), :, top, left]
+    return windows_at(images, top, left, (height, width))
 
 
 def random_flip(
@@ -86,9 +86,7 @@ def random_flip(
     if not 0 <= p <= 1:
         raise ValueError(f"random_flip: p must be between 0 and 1, got {p}")
     chosen = torch.rand(len(images), generator=generator, device="cpu") < p
-    forward = torch.arange(images.shape[3], device=images.device)
-    columns = torch.where(chosen.to(images.device)[:, None], forward.flip(0), forward)  # (n, W)
-    return images.gather(3, columns[:, None, None].expand(images.shape))
+    return mirror(images, chosen.to(images.device))
 
 
 def random_rotation(
@@ -126,19 +124,13 @@ def random_rotation(
         raise ValueError(f"random_rotation: angles from {low} to {high} make no range")
     if not images.numel():
         return images.clone()
-    n, _, height, width = images.shape
-    share = torch.rand(n, generator=generator, dtype=torch.float64, device="cpu")
+    share = torch.rand(len(images), generator=generator, dtype=torch.float64, device="cpu")
     dtype = images.dtype if images.dtype in (torch.float32, torch.float64) else torch.float32
-    angle = torch.deg2rad(low + (high - low) * share).to(images.device, dtype)[:, None, None]
-    cos, sin = angle.cos(), angle.sin()  # (n, 1, 1)
-    # Where each pixel comes from, measured from the center; y points down. grid_sample counts in
-    # half widths and half heights. (affine_grid does the same, ten times slower on a CPU.)
-    x = torch.arange(width, dtype=dtype, device=images.device) - (width - 1) / 2  # (W,)
-    y = torch.arange(height, dtype=dtype, device=images.device)[:, None] - (height - 1) / 2
-    from_x, from_y = cos * x - sin * y, sin * x + cos * y  # (n, H, W)
-    grid = torch.stack([from_x * (2 / width), from_y * (2 / height)], 3)
-    # Outside is 0 for grid_sample: with the fill subtracted that is the fill.
-    turned = functional.grid_sample(images.to(dtype) - fill, grid, align_corners=False) + fill
+    angle = torch.deg2rad(low + (high - low) * share).to(images.device, dtype)
+    matrices = torch.zeros(len(images), 2, 3, dtype=dtype, device=images.device)
+    matrices[:, 0, 0] = matrices[:, 1, 1] = angle.cos()
+    matrices[:, 0, 1], matrices[:, 1, 0] = -angle.sin(), angle.sin()
+    turned = warp(images.to(dtype), matrices, fill)
     return (turned.round_() if images.dtype == torch.uint8 else turned).to(images.dtype)
 
 
@@ -168,13 +160,14 @@ def cutout(
     """
     _require("cutout", images, generator, fill)
     require_count("cutout", size=size)
-    covered = []
-    for length in images.shape[2:]:
-        center = torch.randint(0, length, (len(images), 1), generator=generator, device="cpu")
-        offset = torch.arange(length, device="cpu") - (center - size // 2)  # (n, length)
-        covered.append(((offset >= 0) & (offset < size)).to(images.device))
-    rows, columns = covered
-    return images.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], fill)
+    center = torch.stack(
+        [
+            torch.randint(0, length, (len(images),), generator=generator, device="cpu")
+            for length in images.shape[2:]
+        ],
+        1,
+    )
+    return cover(images, center.to(images.device), size, fill)
 
 
 def _pair(where: str, name: str, values: tuple[Any, ...]) -> tuple[Any, Any]:

@@ -1,0 +1,184 @@
+"""The networks that the trainer knows by name.
+
+Each builder takes the shape (C, H, W) of an image and the number of classes, and returns a module
+that turns images of shape (n, C, H, W) into logits of shape (n, classes).
+"""
+
+import importlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from torch import nn
+
+Shape = tuple[int, int, int]
+Builder = Callable[[Shape, int], nn.Module]
+AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
+
+MODELS: dict[str, Builder] = {}
+
+
+def register_model(name: str) -> Callable[[AnyBuilder], AnyBuilder]:
+    """Make a builder known by a name: `@register_model("mine")` above its definition.
+
+    Raises:
+        ValueError: when the name is taken, or contains a colon.
+    """
+
+    def register(builder: AnyBuilder) -> AnyBuilder:
+        if name in MODELS:
+            raise ValueError(f"there is a model called {name!r} already")
+        if ":" in name:
+            raise ValueError(f"a model's name contains no colon, got {name!r}")
+        MODELS[name] = builder
+        return builder
+
+    return register
+
+
+def build_model(name: str, shape: Shape, num_classes: int) -> nn.Module:
+    """The network of this name, with fresh parameters drawn from PyTorch's global generator.
+
+    Args:
+        name: a registered name, or `package.module:function` with a function like the builders
+            here.
+        shape: (C, H, W) of an image.
+        num_classes: the number of logits.
+
+    Raises:
+        ValueError: for a name that leads to no builder, or images that the model cannot take.
+        TypeError: when the function returns no module.
+    """
+    builder = MODELS.get(name) or _import(name)
+    model = builder(shape, num_classes)
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model {name!r} must be a torch.nn.Module, got {type(model).__name__}")
+    return model
+
+
+def _import(name: str) -> Builder:
+    """The function that `package.module:function` names."""
+    module, colon, function = name.partition(":")
+    if not colon:
+        known = ", ".join(sorted(MODELS))
+        raise ValueError(f"no model is called {name!r}; there are {known}, or package.module:name")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"model {name!r} cannot be imported: {error}") from None
+
+
+def initialize(model: nn.Module, activation: str) -> nn.Module:
+    """Draw the weights of all layers so that signals keep their size: He for relu, else Xavier."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            if activation == "relu":
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            else:
+                nn.init.xavier_normal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return model
+
+
+def classic(
+    shape: Shape,
+    num_classes: int,
+    *,
+    channels: Sequence[int] = (),
+    hidden: Sequence[int] = (100,),
+    activation: str = "relu",
+    dropout: float = 0.0,
+) -> nn.Module:
+    """Convolutions with pooling, then fully connected layers: the ladder of chapter 24.
+
+    Images of at least 16×16 get kernels of 5×5, smaller ones 3×3 with a border of zeros.
+
+    Args:
+        shape: (C, H, W) of an image.
+        num_classes: the number of logits.
+        channels: feature maps of each convolution; each is followed by 2×2 max pooling.
+        hidden: units of each hidden layer after them.
+        activation: sigmoid or relu.
+        dropout: probability with which the units of the hidden layers are left out in training.
+
+    Raises:
+        ValueError: when the images are too small for the poolings.
+
+    Source: after Nielsen, Neural Networks and Deep Learning, chapter 6, 2015.
+    """
+    depth, height, width = shape
+    kernel, padding = (5, 0) if min(height, width) >= 16 else (3, 1)
+    function = nn.Sigmoid if activation == "sigmoid" else nn.ReLU
+    layers: list[nn.Module] = []
+    for maps in channels:
+        height, width = ((n + 2 * padding - kernel + 1) // 2 for n in (height, width))
+        if min(height, width) < 1:
+            raise ValueError(f"images of {shape[1]}×{shape[2]} are too small for this model")
+        layers += [nn.Conv2d(depth, maps, kernel, padding=padding), function(), nn.MaxPool2d(2)]
+        depth = maps
+    layers.append(nn.Flatten())
+    inputs = depth * height * width
+    for units in hidden:
+        layers += [nn.Linear(inputs, units), function()]
+        layers += [nn.Dropout(dropout)] if dropout else []
+        inputs = units
+    layers.append(nn.Linear(inputs, num_classes))
+    return initialize(nn.Sequential(*layers), activation)
+
+
+# The rungs of the ladder in chapter 24, each one idea above the one before.
+MODELS |= {
+    "mlp": partial(classic, activation="sigmoid"),
+    "conv1": partial(classic, channels=(20,), activation="sigmoid"),
+    "conv2": partial(classic, channels=(20, 40), activation="sigmoid"),
+    "conv2-relu": partial(classic, channels=(20, 40)),
+    "conv2-fc2": partial(classic, channels=(20, 40), hidden=(100, 100)),
+    "conv2-dropout": partial(classic, channels=(20, 40), hidden=(1000, 1000), dropout=0.5),
+}
+
+
+@register_model("lenet")
+def lenet(shape: Shape, num_classes: int) -> nn.Module:
+    """Convolutions of 6 and 16 maps with 5×5 kernels, each pooled, then 120 and 84 units.
+
+    Raises:
+        ValueError: when the images are smaller than 16×16.
+
+    Source: after LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document
+    recognition, 1998, with ReLU and max pooling, as in PyTorch's tutorial on CIFAR-10.
+    """
+    depth, height, width = shape
+    if min(height, width) < 16:
+        raise ValueError(f"lenet needs images of at least 16×16, got {height}×{width}")
+    maps = 16 * ((height - 4) // 2 - 4 >> 1) * ((width - 4) // 2 - 4 >> 1)
+    return nn.Sequential(
+        *(nn.Conv2d(depth, 6, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+        *(nn.Linear(maps, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU()),
+        nn.Linear(84, num_classes),
+    )
+
+
+def _convolution(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
+    """A 3×3 convolution, batch normalization and ReLU; the size is kept, or divided by stride."""
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+
+
+@register_model("small")
+def small(shape: Shape, num_classes: int) -> nn.Module:
+    """Six 3×3 convolutions with batch normalization, two of stride 2, and a mean over the image.
+
+    It takes images of any size and has 36,000 parameters.
+    """
+    layers = [
+        *_convolution(shape[0], 16),
+        *_convolution(16, 16),
+        *_convolution(16, 32, stride=2),
+        *_convolution(32, 32),
+        *_convolution(32, 32, stride=2),
+        *_convolution(32, 32),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, num_classes)),
+    ]
+    return initialize(nn.Sequential(*layers), "relu")
