@@ -6,7 +6,8 @@ Presses an arrow key on one slider of each lab, one press at a time, and of the 
 that most notebooks use for the lab of chapter 08: `interactive_output` with an inline figure.
 All clocks are the page's: the key event's time stamp, the moment the `src` of the picture changes
 (what is called latency here), and the moment the new picture is decoded. All are measured one after
-the other in one run. Writes benchmarks/results/lab_latency.json.
+the other in one run. For the lab that trains, the time another cell takes meanwhile is measured,
+too. Writes benchmarks/results/lab_latency.json.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import random
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ LABS = {
     "Regularization": ("dropout p", "Home"),
     "BuildAFunction": ("steepness w", None),
     "VanishingGradients": ("hidden layers", "Home"),
+    "TrainAClassifier": ("epochs", "Home"),
 }
 PLAIN = "interactive_output with an inline figure"
 PLAIN_SOURCE = """
@@ -96,6 +99,32 @@ def measure(page: Page, box: Locator, handle: Locator, presses: int) -> dict[str
             decoded.append(times[1])
         page.wait_for_timeout(120 + rng.uniform(0, 60))  # not in step with any timer
     return {"presses": presses, "latency_ms": _spread(changed), "decoded_ms": _spread(decoded)}
+
+
+def cell_delays(cells: int) -> dict[str, float]:
+    """Milliseconds from sending a cell to the kernel to its end, while a lab trains there."""
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(cwd=str(ROOT))
+    found = []
+    try:
+        lab = "lab = d2l.labs.TrainAClassifier()\nlab.set(epochs=60, batch_size=8)\nlab.widget;"
+        client.execute(f"import d2lhelpers as d2l\n{lab}", reply=True, timeout=120)
+        rng = random.Random(0)
+        for cell in range(cells):
+            if cell % 40 == 0:  # a training of 60 epochs takes 15 s or more, 40 cells less
+                client.execute("lab.start()", reply=True, timeout=30)
+            time.sleep(rng.uniform(0.03, 0.1))
+            began = time.perf_counter()
+            client.execute("assert lab.running", reply=True, timeout=30)
+            found.append((time.perf_counter() - began) * 1e3)
+        reply = client.execute("assert lab.running", reply=True, timeout=30)
+        if reply["content"]["status"] != "ok":
+            raise RuntimeError("the training was over before the last cell")
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    return _spread(found)
 
 
 def _spread(values: list[float]) -> dict[str, float]:
@@ -155,6 +184,8 @@ def main() -> int:
         rows.append(at_most(f"{name}, 95th percentile", p95, "180 ms", 0.18, 1))
         if name == "LearningRateAndBatchSize":  # what the plain construction computes as well
             rows.append(at_least(f"{name}, key press to picture", median, PLAIN, plain))
+    delay = cell_delays(160)["median"] / 1e3
+    rows.append(at_most("TrainAClassifier trains, another cell runs", delay, "100 ms", 0.1, 1))
     return store("lab_latency", rows, "python -m benchmarks.lab_latency")
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 
 from d2lhelpers.labs import BackpropByHand
@@ -21,19 +20,12 @@ from d2lhelpers.labs.backprop_by_hand import (
     _short,
 )
 from d2lhelpers.labs.stage import BLUE, GREY, INK, ORANGE, Stage
-from tests.lab_sentences import is_one_sentence
+from tests.lab_settings import check_words_and_picture, settings_of
 
 LAB = BackpropByHand()
 STAGE = Stage(LAB, density=0.5)
 J, NEURON, SWITCH, TWICE = EXPRESSIONS
-NUMBERS = st.floats(-6.0, 6.0) | st.integers(-6, 6).map(float)
-INPUTS = {
-    "expression": st.sampled_from(list(EXPRESSIONS)),
-    "a": NUMBERS,
-    "b": NUMBERS,
-    "c": NUMBERS,
-}
-ANY = st.fixed_dictionaries(INPUTS | {"step": st.integers(0, STEPS)})
+INPUTS = settings_of(LAB, without=["step"])
 FORMULAS = {
     J: lambda a, b, c: 3 * (a + b * c),
     NEURON: lambda a, b, c: torch.sigmoid(a * b + c),
@@ -42,17 +34,16 @@ FORMULAS = {
 }
 
 
-@given(ANY)
+@given(settings_of(LAB))
 @settings(max_examples=80, deadline=None)
 def test_any_setting_is_computed_drawn_and_described(chosen):
     result, again = LAB.run(**chosen), LAB.run(**chosen)
     assert result == again
     assert np.isfinite([*result.values.values(), *result.gradients.values()]).all()
-    assert is_one_sentence(LAB.describe(result)), LAB.describe(result)
-    assert STAGE.png(result) == STAGE.png(again)
+    check_words_and_picture(LAB, STAGE, result, again)
 
 
-@given(st.fixed_dictionaries(INPUTS))
+@given(INPUTS)
 @settings(max_examples=150, deadline=None)
 def test_the_end_agrees_with_autograd(chosen):
     result = LAB.run(step=STEPS, **chosen)
@@ -68,7 +59,7 @@ def test_the_end_agrees_with_autograd(chosen):
     assert result.complete == set(result.values) == set(result.gradients)
 
 
-@given(st.fixed_dictionaries(INPUTS))
+@given(INPUTS)
 @settings(max_examples=40, deadline=None)
 def test_each_step_adds_to_what_was_known_and_changes_no_final_number(chosen):
     sweep = [LAB.run(step=step, **chosen) for step in range(STEPS + 1)]

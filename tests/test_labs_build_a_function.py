@@ -13,20 +13,13 @@ from hypothesis import strategies as st
 from d2lhelpers.labs import BuildAFunction
 from d2lhelpers.labs.build_a_function import COUNTS, EXACT, RAMPS, STEPS, TARGETS, X
 from d2lhelpers.labs.stage import Stage
-from tests.lab_sentences import is_one_sentence
+from tests.lab_settings import check_words_and_picture, settings_of, values_of
 
 LAB = BuildAFunction()
 STAGE = Stage(LAB, density=0.5)
 CURVE = "f of the chapter"
-STEEP = st.floats(0.0, 5.0).map(lambda power: float(np.clip(10.0**power, 1.0, 1e5)))
-ANY = st.fixed_dictionaries(
-    {
-        "num_bumps": st.integers(1, 200),
-        "steepness": STEEP,
-        "function": st.sampled_from(list(TARGETS)),
-        "pieces": st.sampled_from([STEPS, RAMPS]),
-    }
-)
+STEEP = values_of(LAB.controls["steepness"])
+ANY = settings_of(LAB)
 
 
 @given(ANY)
@@ -41,10 +34,8 @@ def test_any_setting_is_computed_drawn_and_described(chosen):
         assert np.isfinite(found).all() and not found.flags.writeable
         np.testing.assert_array_equal(found, getattr(again, name))
     assert 0 <= result.mean <= result.largest
-    text = LAB.describe(result)
-    assert is_one_sentence(text), text
+    text = check_words_and_picture(LAB, STAGE, result, again)
     assert "nan" not in text and "not a number" not in text and "infinity" not in text
-    assert STAGE.png(result) == STAGE.png(again)
 
 
 @pytest.mark.filterwarnings("error")
@@ -54,7 +45,11 @@ def test_simulate_itself_warns_of_nothing(chosen):
     LAB.simulate(**chosen)
 
 
-@given(count=st.integers(1, 200), steepness=STEEP, function=st.sampled_from(list(TARGETS)))
+@given(
+    count=st.integers(1, 200),
+    steepness=STEEP,
+    function=st.sampled_from(list(TARGETS)),
+)
 @settings(max_examples=40, deadline=None)
 def test_steps_are_pairs_of_sigmoids_with_the_first_and_the_last_wall_far_away(
     count, steepness, function

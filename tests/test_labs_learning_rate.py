@@ -6,37 +6,25 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from d2lhelpers.labs import LearningRate
 from d2lhelpers.labs.learning_rate import SURFACES, TOLERANCE
 from d2lhelpers.labs.stage import Stage
-from tests.lab_sentences import is_one_sentence
+from tests.lab_settings import check_words_and_picture, settings_of
 
 LAB = LearningRate()
 STAGE = Stage(LAB, density=0.5)
-ANY = st.fixed_dictionaries(
-    {
-        "surface": st.sampled_from(list(SURFACES)),
-        "learning_rate": st.floats(1e-3, 10.0),
-        "momentum": st.floats(0.0, 0.99),
-        "steps": st.integers(1, 200),
-        "start_x": st.floats(-4.0, 4.0),
-        "start_y": st.floats(-3.0, 3.0),
-    }
-)
+ANY = settings_of(LAB)
 
 
 @given(ANY)
 @settings(max_examples=40, deadline=None)
 def test_any_setting_is_computed_drawn_and_described(chosen):
-    result = LAB.run(**chosen)
-    again = LAB.run(**chosen)
+    result, again = LAB.run(**chosen), LAB.run(**chosen)
     np.testing.assert_array_equal(result.path, again.path)
     assert 1 <= len(result.path) - 1 <= chosen["steps"]
     assert len(result.path) == len(result.gap)
-    assert is_one_sentence(LAB.describe(result)), LAB.describe(result)
-    assert STAGE.png(result) == STAGE.png(again)
+    check_words_and_picture(LAB, STAGE, result, again)
 
 
 @pytest.mark.filterwarnings("error")

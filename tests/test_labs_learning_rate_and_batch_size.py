@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from d2lhelpers.labs import LearningRateAndBatchSize
 from d2lhelpers.labs.learning_rate_and_batch_size import (
@@ -17,19 +16,11 @@ from d2lhelpers.labs.learning_rate_and_batch_size import (
 )
 from d2lhelpers.labs.stage import Stage
 from tests.lab_sentences import is_one_sentence
+from tests.lab_settings import check_words_and_picture, settings_of
 
 LAB = LearningRateAndBatchSize()
 STAGE = Stage(LAB, density=0.5)
-ANY = st.fixed_dictionaries(
-    {
-        "learning_rate": st.floats(1e-4, 3.0),
-        "batch_size": st.integers(1, 1000),
-        "epochs": st.integers(1, 20),
-        "noise": st.floats(0.0, 2.0),
-        "features": st.integers(1, 2),
-        "seed": st.integers(0, 20),
-    }
-)
+ANY = settings_of(LAB)
 
 
 def train_with_autograd(learning_rate, batch_size, epochs, noise, features, seed):
@@ -80,14 +71,12 @@ def test_equals_autograd_with_a_short_last_batch_too(chosen):
 @given(ANY)
 @settings(max_examples=40, deadline=None)
 def test_any_setting_is_computed_drawn_and_described(chosen):
-    result = LAB.run(**chosen)
-    again = LAB.run(**chosen)
+    result, again = LAB.run(**chosen), LAB.run(**chosen)
     np.testing.assert_array_equal(result.theta, again.theta)
     assert result.loss.shape == result.seen.shape == (len(result.theta),)
     assert result.lost or result.updates == result.planned
     assert result.planned == chosen["epochs"] * -(-EXAMPLES // chosen["batch_size"])
-    assert is_one_sentence(LAB.describe(result)), LAB.describe(result)
-    assert STAGE.png(result) == STAGE.png(again)
+    check_words_and_picture(LAB, STAGE, result, again)
 
 
 @pytest.mark.filterwarnings("error")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from d2lhelpers.labs import OneNeuron
 from d2lhelpers.labs.one_neuron import ACTIVATIONS, CORNERS, GATES, PLANE, X_RANGE
 from d2lhelpers.labs.stage import Stage
-from tests.lab_sentences import is_one_sentence
+from tests.lab_settings import check_words_and_picture, settings_of
 
 LAB = OneNeuron()
 STAGE = Stage(LAB, density=0.5)
@@ -29,14 +29,7 @@ TENTHS = {
     name: st.integers(round(10 * LAB.controls[name].low), round(10 * LAB.controls[name].high))
     for name in ("w", "b", "w2")
 }
-ANY = st.fixed_dictionaries(
-    {
-        "w": st.floats(-8.0, 10.0),
-        "b": st.floats(-10.0, 8.0),
-        "activation": st.sampled_from(list(ACTIVATIONS)),
-        "w2": st.floats(-10.0, 10.0),
-    }
-)
+ANY = settings_of(LAB)
 
 
 def tensor(values) -> torch.Tensor:
@@ -56,10 +49,8 @@ def test_any_setting_is_computed_drawn_and_described(chosen):
         found = getattr(result, name)
         assert np.isfinite(found).all() and not found.flags.writeable
         np.testing.assert_array_equal(found, getattr(again, name))
-    text = LAB.describe(result)
-    assert is_one_sentence(text), text
+    text = check_words_and_picture(LAB, STAGE, result, again)
     assert "nan" not in text and "not a number" not in text
-    assert STAGE.png(result) == STAGE.png(again)
 
 
 @pytest.mark.filterwarnings("error")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from d2lhelpers.labs import Regularization
 from d2lhelpers.labs import regularization as module
@@ -24,18 +23,11 @@ from d2lhelpers.labs.regularization import (
 )
 from d2lhelpers.labs.stage import Stage
 from tests.lab_sentences import is_one_sentence
+from tests.lab_settings import check_words_and_picture, settings_of
 
 LAB = Regularization()
 STAGE = Stage(LAB, density=0.5)
-ANY = st.fixed_dictionaries(
-    {
-        "examples": st.integers(20, 800),
-        "lam": st.floats(0.0, 20.0),
-        "dropout": st.floats(0.0, 0.9),
-        "wrong": st.integers(0, 40),
-        "seed": st.integers(0, 9),
-    }
-)
+ANY = settings_of(LAB)
 CURVES = ("training_cost", "training_accuracy", "cost", "accuracy")
 
 
@@ -100,9 +92,7 @@ def test_any_setting_is_computed_drawn_and_described(chosen):
     assert result.lost or result.updates[-1] == UPDATES
     for name in ("training_accuracy", "accuracy"):
         assert getattr(result, name).min() >= 0 and getattr(result, name).max() <= 1
-    text = LAB.describe(result)
-    assert is_one_sentence(text), text
-    assert STAGE.png(result) == STAGE.png(again)
+    check_words_and_picture(LAB, STAGE, result, again)
 
 
 @pytest.mark.filterwarnings("error")

@@ -21,17 +21,11 @@ from d2lhelpers.labs.saturated_neuron import (
     sigmoid,
 )
 from d2lhelpers.labs.stage import Stage
-from tests.lab_sentences import is_one_sentence
+from tests.lab_settings import check_words_and_picture, settings_of
 
 LAB = SaturatedNeuron()
 STAGE = Stage(LAB, density=0.5)
-ANY = st.fixed_dictionaries(
-    {
-        "w": st.floats(-3.0, 6.0),
-        "b": st.floats(-3.0, 6.0),
-        "learning_rate": st.floats(0.005, 5.0),
-    }
-)
+ANY = settings_of(LAB)
 LOSSES = {
     "quadratic": lambda z: torch.sigmoid(z) ** 2 / 2,
     "cross-entropy": functional.softplus,  # −ln(1 − σ(z)) = ln(1 + e^z)
@@ -65,10 +59,8 @@ def test_any_setting_is_computed_drawn_and_described(chosen):
         assert found.shape == (SHOWN_EPOCHS + 1,) and not found.flags.writeable
         assert (found >= 0).all() and (found <= 1).all() and (np.diff(found) <= 0).all()
         np.testing.assert_array_equal(found, again.outputs[cost])
-    text = LAB.describe(result)
-    assert is_one_sentence(text), text
+    text = check_words_and_picture(LAB, STAGE, result, again)
     assert "nan" not in text and "not a number" not in text and "a = 1," not in text
-    assert STAGE.png(result) == STAGE.png(again)
 
 
 @pytest.mark.filterwarnings("error")

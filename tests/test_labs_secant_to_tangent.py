@@ -14,20 +14,12 @@ from hypothesis import strategies as st
 from d2lhelpers.labs import SecantToTangent
 from d2lhelpers.labs.secant_to_tangent import CURVES, PRECISIONS, STEPS
 from d2lhelpers.labs.stage import Stage
-from tests.lab_sentences import is_one_sentence
+from tests.lab_settings import check_words_and_picture, settings_of
 
 LAB = SecantToTangent()
 STAGE = Stage(LAB, density=0.5)
 KINK = "|w|, a kink"
-ANY = st.fixed_dictionaries(
-    {
-        "h": st.floats(1e-14, 1.0),
-        "precision": st.sampled_from(list(PRECISIONS)),
-        "function": st.sampled_from(list(CURVES)),
-        "point": st.floats(-3.0, 3.0) | st.just(0.0),
-        "formula": st.sampled_from(["central", "forward"]),
-    }
-)
+ANY = settings_of(LAB)
 
 
 @given(ANY)
@@ -37,8 +29,7 @@ def test_any_setting_is_computed_drawn_and_described(chosen):
     np.testing.assert_array_equal(result.errors, again.errors)
     assert math.isfinite(result.quotient) and np.isfinite(result.zoom).all()
     assert len(result.errors) == len(STEPS)
-    assert is_one_sentence(LAB.describe(result)), LAB.describe(result)
-    assert STAGE.png(result) == STAGE.png(again)
+    check_words_and_picture(LAB, STAGE, result, again)
 
 
 @pytest.mark.filterwarnings("error")

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -18,29 +17,21 @@ from d2lhelpers.labs import VanishingGradients
 from d2lhelpers.labs.base import number
 from d2lhelpers.labs.stage import Stage
 from d2lhelpers.labs.vanishing_gradients import (
-    ACTIVATIONS,
     EXAMPLES,
     FLAT,
     GRADIENTS,
-    REMEDIES,
     WIDTH,
     Gradients,
     _digits,
     _draws,
 )
 from tests.lab_sentences import is_one_sentence
+from tests.lab_settings import check_words_and_picture, settings_of
 
 LAB = VanishingGradients()
 STAGE = Stage(LAB, density=0.5)
 FUNCTIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "ReLU": torch.relu}
-ANY = st.fixed_dictionaries(
-    {
-        "depth": st.integers(1, 20),
-        "scale": st.floats(0.1, 10.0),
-        "activation": st.sampled_from(list(ACTIVATIONS)),
-        "remedy": st.sampled_from(REMEDIES),
-    }
-)
+ANY = settings_of(LAB)
 
 
 def by_autograd(depth, scale, activation, remedy):
@@ -79,10 +70,8 @@ def test_any_setting_is_computed_drawn_and_described(chosen):
         assert np.isfinite(found).all() and (found >= 0).all() and not found.flags.writeable
         np.testing.assert_array_equal(found, getattr(again, name))
     assert (result.flat <= 1).all() and math.isfinite(result.loss)
-    text = LAB.describe(result)
-    assert is_one_sentence(text), text
+    text = check_words_and_picture(LAB, STAGE, result, again)
     assert "nan" not in text and "not a number" not in text
-    assert STAGE.png(result) == STAGE.png(again)
 
 
 @pytest.mark.filterwarnings("error")

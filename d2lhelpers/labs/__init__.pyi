@@ -15,8 +15,11 @@ from .learning_rate import LearningRate as LearningRate
 from .learning_rate_and_batch_size import LearningRateAndBatchSize as LearningRateAndBatchSize
 from .one_neuron import OneNeuron as OneNeuron
 from .regularization import Regularization as Regularization
+from .run import Run as Run
+from .run import RunLab as RunLab
 from .saturated_neuron import SaturatedNeuron as SaturatedNeuron
 from .secant_to_tangent import SecantToTangent as SecantToTangent
+from .train_a_classifier import TrainAClassifier as TrainAClassifier
 from .vanishing_gradients import VanishingGradients as VanishingGradients
 
 __all__ = [
@@ -31,13 +34,16 @@ __all__ = [
     "LearningRateAndBatchSize",
     "LogSlider",
     "OneNeuron",
-    "SaturatedNeuron",
     "Regularization",
+    "Run",
+    "RunLab",
+    "SaturatedNeuron",
     "SecantToTangent",
     "Slider",
     "Stops",
     "Text",
     "TextField",
     "Toggle",
+    "TrainAClassifier",
     "VanishingGradients",
 ]

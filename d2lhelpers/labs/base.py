@@ -16,7 +16,8 @@ A lab is a small class:
         def describe(self, result): return "The stone ..."
 
 Everything else follows from these: `Falling()` at the end of a cell is the live lab,
-`Falling().snapshot()` a picture for pages without a kernel.
+`Falling().snapshot()` a picture for pages without a kernel. Labs whose work takes seconds and has a
+start button are in run.py.
 """
 
 from __future__ import annotations
@@ -55,17 +56,19 @@ class Lab(ABC, Generic[Result]):
     controls: ClassVar[Mapping[str, Control]]
     #: Width and height of the picture in inches of 100 CSS pixels.
     size: ClassVar[tuple[float, float]] = (8.4, 3.3)
+    # Methods whose arguments are the controls; in subclasses they get checked settings.
+    _takes_settings: ClassVar[frozenset[str]] = frozenset({"simulate"})
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "simulate" in cls.__dict__:
+        for name in cls._takes_settings & cls.__dict__.keys():
+            if getattr(cls.__dict__[name], "__isabstractmethod__", False):
+                continue
             wanted = list(cls.controls)
-            found = list(inspect.signature(cls.simulate).parameters)[1:]
+            found = list(inspect.signature(cls.__dict__[name]).parameters)[1:]
             if found != wanted:
-                raise TypeError(
-                    f"{cls.__name__}: simulate takes {found}, the controls are {wanted}"
-                )
-            cls.simulate = _checked(cls.__dict__["simulate"])  # type: ignore[method-assign]
+                raise TypeError(f"{cls.__name__}: {name} takes {found}, the controls are {wanted}")
+            setattr(cls, name, _checked(cls.__dict__[name]))
 
     def __init__(self) -> None:
         self._stage_kept: Stage | None = None
@@ -158,7 +161,7 @@ class Lab(ABC, Generic[Result]):
     def view(self) -> LiveView:
         """The live widgets, made when first asked for."""
         if self._view is None:
-            self._view = LiveView(self, self._stage, self.check({}))
+            self._view = self._make_view()
         return self._view
 
     @property
@@ -195,6 +198,9 @@ class Lab(ABC, Generic[Result]):
         bundle[_WIDGET_VIEW] = view
         width = round(self.size[0] * PIXELS_PER_INCH)
         return bundle, {"image/png": {"alt": sentence, "width": width}}
+
+    def _make_view(self) -> LiveView:
+        return LiveView(self, self._stage, self.check({}))
 
     @property
     def _stage(self) -> Stage:

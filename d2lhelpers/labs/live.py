@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import ipywidgets
 
+from d2lhelpers.labs.controls import Control
 from d2lhelpers.labs.newest import NewestWins
-from d2lhelpers.labs.stage import PIXELS_PER_INCH, Stage, quiet
-
-if TYPE_CHECKING:
-    from d2lhelpers.labs.base import Lab
+from d2lhelpers.labs.stage import PIXELS_PER_INCH, Drawn, Stage, quiet
 
 # A run that is overtaken shows how far it came when the picture is older than this many seconds: a
 # long drag would otherwise show nothing until it ends. The same pause stands between two pictures
@@ -22,13 +20,30 @@ STALE_PICTURE = 0.15
 _END = object()
 
 
+class Shown(Drawn, Protocol):
+    """What a live view needs of a lab."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def slug(self) -> str: ...
+
+    @property
+    def controls(self) -> Mapping[str, Control]: ...
+
+    def results(self, **settings: Any) -> Iterator[Any]: ...
+
+    def describe(self, result: Any, /) -> str: ...
+
+
 class LiveView:
     """Widgets of one lab: carries settings in and pictures out; the lab computes and draws."""
 
-    def __init__(self, lab: Lab[Any], stage: Stage, settings: Mapping[str, Any]) -> None:
+    def __init__(self, lab: Shown, stage: Stage, settings: Mapping[str, Any]) -> None:
         self._lab = lab
         self._stage = stage
-        self._newest: NewestWins[dict[str, Any]] = NewestWins(self._work)
+        self._newest: NewestWins[Any] = NewestWins(self._work)
         self._follow = True
         self._shown_at = 0.0
         self.result: Any = None
@@ -64,7 +79,7 @@ class LiveView:
             ),
         )
         self.box = ipywidgets.VBox(
-            [head, panel, self.picture, self.sentence],
+            [head, panel, *self._above_picture(), self.picture, self.sentence],
             layout=ipywidgets.Layout(padding="4px 0"),
         )
         self.box.add_class("d2l-lab")
@@ -100,6 +115,10 @@ class LiveView:
         self._newest.cancel()
         _close(self.box)
 
+    def _above_picture(self) -> list[ipywidgets.Widget]:
+        """Widgets between the controls and the picture."""
+        return []
+
     def _move_controls(self, settings: Mapping[str, Any]) -> None:
         self._follow = False
         try:
@@ -112,11 +131,15 @@ class LiveView:
         if not self._follow:
             return
         try:
-            self._newest.request(self.settings)
+            self._follow_controls(self.settings)
         except Exception as error:
             self._show_error(error)
 
-    def _work(self, settings: dict[str, Any]) -> Iterator[None]:
+    def _follow_controls(self, settings: dict[str, Any]) -> None:
+        """The reader has moved a control: show what follows from it, now or soon."""
+        self._newest.request(settings)
+
+    def _work(self, settings: Any) -> Iterator[float | None]:
         began = time.perf_counter()
         seconds = 0.0
         result: Any = None
@@ -135,7 +158,7 @@ class LiveView:
                 if result is not None and age > STALE_PICTURE:
                     self._show(newer, "computing: ")
                 result = newer
-                yield
+                yield None
             self._show(result, "", seconds)
         except GeneratorExit:
             if result is not None and time.perf_counter() - self._shown_at > STALE_PICTURE:
@@ -144,13 +167,15 @@ class LiveView:
         except Exception as error:
             self._show_error(error)
 
-    def _show(self, result: Any, prefix: str, seconds: float | None = None) -> None:
+    def _show(
+        self, result: Any, prefix: str, seconds: float | None = None, announce: bool = True
+    ) -> None:
         with quiet():
             picture = self._stage.png(result)
             text = self._lab.describe(result)
         taken = "" if seconds is None else f" <small>Computed in {_milliseconds(seconds)}.</small>"
         # The picture goes last: whoever waits for it finds the sentence that belongs to it.
-        self._say(f"{escape(prefix + text)}{taken}")
+        self._say(f"{escape(prefix + text)}{taken}", announce=announce)
         self.picture.value = picture
         self.result = result
         self.pictures += 1
@@ -170,9 +195,17 @@ class LiveView:
             "color:#a00",
         )
 
-    def _say(self, html: str, css_class: str = "d2l-lab-outcome", style: str = "") -> None:
+    def _say(
+        self,
+        html: str,
+        css_class: str = "d2l-lab-outcome",
+        style: str = "",
+        announce: bool = True,
+    ) -> None:
+        # What changes several times a second is not read aloud each time.
+        live = "polite" if announce else "off"
         self.sentence.value = (
-            f'<div class="{css_class}" role="status" aria-live="polite" '
+            f'<div class="{css_class}" role="status" aria-live="{live}" '
             f'style="line-height:1.4;{style}">{html}</div>'
         )
 

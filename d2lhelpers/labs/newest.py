@@ -27,12 +27,13 @@ class NewestWins(Generic[Job]):
     """Runs `work(job)` for the newest job.
 
     Args:
-        work: returns an iterator; each step is one slice of the job. It must deal with its own
-            errors. When a newer job arrives the iterator is closed (`GeneratorExit` inside a
-            generator).
+        work: returns an iterator; each step is one slice of the job. What it yields, if not None,
+            is the number of seconds to leave to others before the next slice; without a running
+            loop nobody waits. It must deal with its own errors. When a newer job arrives the
+            iterator is closed (`GeneratorExit` inside a generator).
     """
 
-    def __init__(self, work: Callable[[Job], Iterator[None]]) -> None:
+    def __init__(self, work: Callable[[Job], Iterator[float | None]]) -> None:
         self._work = work
         self._waiting: list[Job] = []  # empty or one job
         self._task: asyncio.Task[None] | None = None
@@ -84,8 +85,11 @@ class NewestWins(Generic[Job]):
             work = self._work(self._waiting.pop())
             served = time.perf_counter()
             try:
-                for _ in work:
-                    if time.perf_counter() - served > _SLICE:
+                for rest in work:
+                    if rest is not None:
+                        await asyncio.sleep(rest)
+                        served = time.perf_counter()
+                    elif time.perf_counter() - served > _SLICE:
                         for _ in range(_TURNS):
                             await asyncio.sleep(0)
                         served = time.perf_counter()

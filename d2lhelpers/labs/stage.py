@@ -12,7 +12,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import matplotlib
 import numpy as np
@@ -23,9 +23,6 @@ from matplotlib.figure import Figure
 
 from d2lhelpers.labs.png import encode_png
 from d2lhelpers.plotting import STYLE_FILE
-
-if TYPE_CHECKING:
-    from d2lhelpers.labs.base import Lab
 
 PIXELS_PER_INCH = 100  # CSS pixels; the picture itself has `density` times as many
 DENSITY = 2.0
@@ -89,6 +86,17 @@ def quiet() -> Iterator[None]:
         yield
 
 
+class Drawn(Protocol):
+    """What a stage needs of a lab."""
+
+    @property
+    def size(self) -> tuple[float, float]: ...
+
+    def layout(self, figure: Figure, /) -> Any: ...
+
+    def draw(self, result: Any, axes: Any, /) -> None: ...
+
+
 class Stage:
     """Figure, canvas and artists of one lab, kept from picture to picture.
 
@@ -97,7 +105,7 @@ class Stage:
         density: picture pixels per CSS pixel.
     """
 
-    def __init__(self, lab: Lab[Any], density: float = DENSITY) -> None:
+    def __init__(self, lab: Drawn, density: float = DENSITY) -> None:
         self._lab = lab
         self.full_draws = 0
         with matplotlib.rc_context(_STYLE):

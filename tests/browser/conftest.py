@@ -61,7 +61,6 @@ def open_notebook(browser, jupyterlab) -> Iterator[Callable[[Path], object]]:
     yield open_copy
     found = [problem for page in pages for problem in lab_page.problems(page)]
     for page in pages:
-        page.close()
-    jupyterlab.shut_kernels()
+        jupyterlab.leave(page)
     assert found == []
     assert jupyterlab.tracebacks()[known:] == []

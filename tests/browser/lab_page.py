@@ -7,6 +7,7 @@ random token.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -110,6 +111,7 @@ class JupyterLab:
         if book:
             self.token = self._printed_token(90)
         self._wait_until_up(90)
+        self._left: Page | None = None  # shows JupyterLab without a notebook, for the next one
 
     @property
     def base(self) -> str:
@@ -124,16 +126,45 @@ class JupyterLab:
         return self.open_served(browser, name)
 
     def open_served(self, browser: Browser, name: str) -> Page:
-        """A page showing the notebook at this path below the server's folder, its kernel ready."""
-        page = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
-        _PROBLEMS[page] = found = []
-        page.on("console", lambda m: found.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: found.append(f"uncaught: {error}"))
-        page.on("websocket", lambda s: s.on("framereceived", lambda data: _inspect(data, found)))
-        page.goto(f"{self.base}/lab/tree/{name}?reset&token={self.token}")
-        if not _wait(lambda: _kernel_is_idle(page), 90):
+        """A page showing the notebook at this path below the server's folder, its kernel ready.
+
+        This is the page that `leave` has kept, if there is one: opening a notebook there takes half
+        the time of starting JupyterLab anew.
+        """
+        page, self._left = self._left, None
+        if page is None:
+            page = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
+            _PROBLEMS[page] = found = []
+            page.on("console", lambda m: found.append(m.text) if m.type == "error" else None)
+            page.on("pageerror", lambda error: found.append(f"uncaught: {error}"))
+            page.on("websocket", lambda s: s.on("framereceived", lambda f: _inspect(f, found)))
+            page.goto(f"{self.base}/lab/tree/{name}?reset&token={self.token}")
+        else:
+            _PROBLEMS[page].clear()
+            page.evaluate(
+                """async path => {
+                    const app = window.jupyterapp
+                    const others = Array.from(app.shell.widgets('main'))
+                    await app.commands.execute('docmanager:open', {path})
+                    others.forEach(widget => widget.dispose())  // the launcher
+                }""",
+                name,
+            )
+        if not _wait(lambda: _kernel_is_idle(page), 90, 0.1):
             raise TimeoutError("the kernel did not become idle within 90 s")
         return page
+
+    def leave(self, page: Page) -> None:
+        """Close the notebook unsaved, stop all kernels, and keep the page for the next notebook.
+
+        A page that asks something is closed instead.
+        """
+        if page.locator(".jp-Dialog").count():
+            page.close()
+        else:
+            page.evaluate("window.jupyterapp.shell.currentWidget.dispose()")
+            self._left = page
+        self.shut_kernels()
 
     def shut_kernels(self) -> None:
         """Stop all kernels, so that the next page finds a quiet machine."""
@@ -190,17 +221,41 @@ class JupyterLab:
 
 def run_all(page: Page, seconds: float = 120) -> None:
     """Clear all outputs, run all cells from the menu, and wait until every one has run."""
-    page.evaluate("window.jupyterapp.commands.execute('editmenu:clear-all')")
+    _run_from_menu(page, "runmenu:run-all", None, seconds)
+
+
+def run_to_lab(page: Page, seconds: float = 120) -> None:
+    """Clear all outputs, run the cells down to the first lab from the menu, and wait for them.
+
+    The cell below the lab is selected for this, and "Run All Above Selected Cell" chosen.
+    """
+    below = page.evaluate(
+        """() => {
+            const notebook = window.jupyterapp.shell.currentWidget.content
+            const sources = Array.from(notebook.model.cells, c => c.sharedModel.getSource())
+            const lab = sources.findIndex(source => source.includes("d2l.labs."))
+            notebook.activeCellIndex = lab + 1
+            return lab + 1
+        }"""
+    )
+    _run_from_menu(page, "notebook:run-all-above", below, seconds)
+
+
+def _run_from_menu(page: Page, command: str, cells: int | None, seconds: float) -> None:
+    """Clear all outputs, choose an entry of the menu Run, wait until the first `cells` have run."""
+    page.evaluate("window.jupyterapp.commands.execute('editmenu:clear-all').then(() => null)")
     if not _wait(lambda: not any(_execution_counts(page)), 10):
         raise TimeoutError("the stored outputs were not cleared")
     for _ in range(3):
         page.click('li.lm-MenuBar-item:has-text("Run")')
-        page.click('.lm-Menu-item[data-command="runmenu:run-all"]')
+        page.click(f'.lm-Menu-item[data-command="{command}"]')
         # The click is lost now and then while the page is still settling.
-        if _wait(lambda: any(_execution_counts(page)), 5):
+        if _wait(lambda: any(_execution_counts(page, cells)), 5, 0.1):
             break
-    if not _wait(lambda: all(_execution_counts(page)), seconds):
-        raise TimeoutError(f"cells still running after {seconds} s: {_execution_counts(page)}")
+    if not _wait(lambda: all(_execution_counts(page, cells)), seconds, 0.1):
+        raise TimeoutError(
+            f"cells still running after {seconds} s: {_execution_counts(page, cells)}"
+        )
 
 
 def lab(page: Page, n: int = 0) -> Locator:
@@ -287,10 +342,17 @@ def picture(box: Locator) -> str:
 
 def picture_bytes(box: Locator) -> bytes:
     """The file of the picture shown now."""
-    values = box.locator("img").evaluate(
-        "async image => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
+    address = box.locator("img").evaluate(
+        """async image => {
+            const blob = await (await fetch(image.src)).blob()
+            return await new Promise(resolve => {
+                const reader = new FileReader()
+                reader.onload = () => resolve(reader.result)
+                reader.readAsDataURL(blob)
+            })
+        }"""
     )
-    return bytes(values)
+    return base64.b64decode(address.partition(",")[2])
 
 
 def sentence(box: Locator) -> str:
@@ -300,18 +362,46 @@ def sentence(box: Locator) -> str:
 
 def wait_for_change(box: Locator, old: str, seconds: float = 10) -> None:
     """Wait until the picture is not the one at the address `old`; TimeoutError when it stays."""
-    if not _wait(lambda: picture(box) != old, seconds):
+    # The page looks for itself: questions from outside would take a part of the time they wait for.
+    changed = box.evaluate(
+        """(box, [old, seconds]) => new Promise(resolve => {
+            const limit = performance.now() + 1000 * seconds
+            const look = () => {
+                if ((box.querySelector('img').getAttribute('src') || '') !== old) resolve(true)
+                else if (performance.now() > limit) resolve(false)
+                else setTimeout(look, 10)
+            }
+            look()
+        })""",
+        [old, seconds],
+    )
+    if not changed:
         raise TimeoutError(f"the picture did not change within {seconds} s")
 
 
 def wait_until_quiet(box: Locator, seconds: float = 0.4) -> None:
-    """Wait until picture and sentence have stayed the same for a while."""
-    shown, since = (picture(box), sentence(box)), time.monotonic()
-    while time.monotonic() - since < seconds:
-        time.sleep(0.02)
-        now = (picture(box), sentence(box))
-        if now != shown:
-            shown, since = now, time.monotonic()
+    """Wait until picture and sentence have stayed the same for a while, the kernel idle."""
+    box.evaluate(
+        """(box, seconds) => new Promise(resolve => {
+            const state = () => box.querySelector('img').getAttribute('src')
+                + box.querySelector('[role=status]').textContent
+            const widget = window.jupyterapp.shell.currentWidget
+            const busy = () => widget?.sessionContext?.session?.kernel?.status === 'busy'
+            const limit = performance.now() + 10000  // a cell may be running all the time
+            let shown = state(), since = performance.now()
+            const look = () => {
+                const now = state()
+                if (now !== shown || (busy() && performance.now() < limit)) {
+                    shown = now
+                    since = performance.now()
+                }
+                if (performance.now() - since >= 1000 * seconds) resolve()
+                else setTimeout(look, 20)
+            }
+            look()
+        })""",
+        seconds,
+    )
 
 
 def screenshot(page: Page, name: str) -> Path:
@@ -346,12 +436,17 @@ def _write_setting(folder: Path, package: str, plugin: str, values: dict[str, ob
     path.write_text(json.dumps(values))
 
 
-def _execution_counts(page: Page) -> list[int | None]:
-    """The number of each code cell, None before it has run; the page itself hides some of them."""
+def _execution_counts(page: Page, cells: int | None = None) -> list[int | None]:
+    """The numbers of the code cells, None before one has run; the page itself hides some of them.
+
+    Looks at the first `cells` cells of the notebook, None for all.
+    """
     return page.evaluate(
-        """() => Array.from(window.jupyterapp.shell.currentWidget.content.model.cells)
+        """cells => Array.from(window.jupyterapp.shell.currentWidget.content.model.cells)
+            .slice(0, cells ?? undefined)
             .filter(cell => cell.type === 'code' && cell.sharedModel.getSource().trim())
-            .map(cell => cell.executionCount)"""
+            .map(cell => cell.executionCount)""",
+        cells,
     )
 
 
@@ -376,10 +471,10 @@ def _kernel_is_idle(page: Page) -> bool:
     )
 
 
-def _wait(condition, seconds: float) -> bool:
+def _wait(condition, seconds: float, interval: float = 0.02) -> bool:
     limit = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > limit:
             return False
-        time.sleep(0.02)
+        time.sleep(interval)
     return True
