@@ -113,6 +113,12 @@ def store_runs(name: str, command: str, runs: Sequence[dict[str, Any]], **about:
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
 
 
+def summary(values: Sequence[float]) -> str:
+    """For instance "median 99.31 (99.25 to 99.40, 5 runs)"."""
+    middle, low, high = statistics.median(values), min(values), max(values)
+    return f"median {middle:.2f} ({low:.2f} to {high:.2f}, {len(values)} runs)"
+
+
 def table(rows: Iterable[Row]) -> str:
     """The rows as a Markdown table."""
     lines = ["| what | ms | ratio | against | target |", "|---|---|---|---|---|"]

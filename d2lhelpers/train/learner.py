@@ -228,7 +228,8 @@ def make_optimizer(config: Config, model: nn.Module) -> torch.optim.Optimizer:
     groups = [group for group in groups if group["params"]]
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=config.lr, fused=fused)
+        # 0.99 instead of 0.999: runs of few steps must forget their first gradients sooner.
+        return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99), fused=fused)
     return torch.optim.SGD(
         groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=fused
     )

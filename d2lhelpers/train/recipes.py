@@ -1,8 +1,37 @@
-"""Runs with a name: `python -m d2lhelpers.train --recipe lenet-cifar10`."""
+"""Runs with a name: `python -m d2lhelpers.train --recipe mnist-conv2`."""
 
-from .config import Config
+from typing import Any
+
+from .config import Augmentation, Config
+
+
+def _rung(model: str, lr: float, epochs: int = 12, **settings: Any) -> Config:
+    """A rung of chapter 24's ladder: what all have in common, and what makes it differ."""
+    return Config(
+        model=model,
+        data="mnist",
+        epochs=epochs,
+        batch_size=128,
+        optimizer="adamw",
+        lr=lr,
+        weight_decay=0.1,
+        warmup=0.25,
+        ema=0.995,
+        precision="auto",
+        channels_last=True,
+        **settings,
+    )
+
 
 RECIPES: dict[str, Config] = {
+    # The ladder of chapter 24, a new idea on each rung; benchmarks/mnist_ladder.py climbs it.
+    "mnist-mlp": _rung("mlp", 0.01, epochs=20),
+    "mnist-conv1": _rung("conv1", 0.02),
+    "mnist-conv2": _rung("conv2", 0.02),
+    "mnist-relu": _rung("conv2-relu", 0.003),
+    "mnist-shifts": _rung("conv2-relu", 0.003, augment=Augmentation(shift=1)),
+    "mnist-fc2": _rung("conv2-fc2", 0.003, augment=Augmentation(shift=1)),
+    "mnist-dropout": _rung("conv2-dropout", 0.002, augment=Augmentation(shift=1)),
     # PyTorch's tutorial on CIFAR-10: about 55% after two epochs.
     "lenet-cifar10": Config(
         model="lenet",
