@@ -109,6 +109,7 @@ def test_checking_leaves_no_trace_outside(double, capsys):
         torch.manual_seed(3)
         np.random.seed(3)  # noqa: NPY002 - the global generator is what this is about
         random.seed(3)
+        torch.set_grad_enabled(False)
         return x * 2
 
     def draw():
@@ -125,6 +126,7 @@ def test_checking_leaves_no_trace_outside(double, capsys):
     seed()
     assert evaluate(double, noisy).status == "right"
     assert draw() == wanted
+    assert torch.is_grad_enabled()
     assert capsys.readouterr().err == ""
 
 

@@ -20,17 +20,14 @@ def _draw(*shape: int, seed: int = 19) -> torch.Tensor:
 
 @contextlib.contextmanager
 def _recording_kept() -> Iterator[None]:
-    """Refuse what switches autograd's recording off or on for good; it is as before in any case."""
+    """Refuse what switches autograd's recording off or on for good."""
     before = torch.is_grad_enabled()
-    try:
-        yield
-        require(
-            torch.is_grad_enabled() == before,
-            "your answer left the recording for autograd switched off or on, for all that follows; "
-            "`with torch.no_grad():` puts it back",
-        )
-    finally:
-        torch.set_grad_enabled(before)
+    yield
+    require(
+        torch.is_grad_enabled() == before,
+        "your answer left the recording for autograd switched off or on, for all that follows; "
+        "`with torch.no_grad():` puts it back",
+    )
 
 
 def _fill(net: nn.Module, seed: int) -> nn.Module:

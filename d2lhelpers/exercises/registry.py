@@ -124,7 +124,8 @@ def check(number: str, answer: Any) -> None:
 def _nothing_leaves() -> Iterator[None]:
     """What happens inside is not printed, warns of nothing, and draws no random number outside.
 
-    The global generators of Python, NumPy and PyTorch go on afterwards where they stood before.
+    The global generators of Python, NumPy and PyTorch go on afterwards where they stood before, and
+    gradients are recorded as they were: an answer may switch that off and forget it.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
@@ -138,6 +139,7 @@ def _nothing_leaves() -> Iterator[None]:
         if torch := sys.modules.get("torch"):
             gpus = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
             stack.enter_context(torch.random.fork_rng(devices=range(gpus)))
+            stack.callback(torch.set_grad_enabled, torch.is_grad_enabled())
         yield
 
 
