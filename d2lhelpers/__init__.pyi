@@ -45,6 +45,7 @@ from .digits import evaluate_accuracy as evaluate_accuracy
 from .digits import flat_features as flat_features
 from .digits import labeled_examples as labeled_examples
 from .digits import sgd_epoch as sgd_epoch
+from .images import show_images as show_images
 from .linear_regression import data_iter as data_iter
 from .linear_regression import linreg as linreg
 from .linear_regression import sgd as sgd
@@ -102,6 +103,7 @@ __all__ = [
     "sgd",
     "sgd_epoch",
     "show_figure",
+    "show_images",
     "sigmoid",
     "sigmoid_prime",
     "softmax",
