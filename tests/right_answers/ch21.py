@@ -1,0 +1,143 @@
+"""Right answers to the exercises of chapter 21, other than the solutions; each must be accepted."""
+
+import io
+import math
+import os
+import pickle
+from os import fsync
+
+import torch
+from torch import nn
+
+from tests.wrong_answers.ch21 import A, B, Unfaithful, X, loop, plan, y
+
+
+def from_memory(path, write):
+    """Into memory first; the names of os imported by themselves."""
+    memory = io.BytesIO()
+    write(memory)
+    unfinished = path.parent / f".{path.name}.{os.getpid()}"
+    with unfinished.open("wb", buffering=0) as file:
+        file.write(memory.getvalue())
+        fsync(file)
+    unfinished.replace(path)
+
+
+def synced_before_a_rename(path, write):
+    """Closed, opened again and synced; removed on errors only."""
+    unfinished = path.with_suffix(".part")
+    try:
+        with open(unfinished, "wb") as file:
+            write(file)
+        with open(unfinished, "rb+") as file:
+            os.fsync(file.fileno())
+    except BaseException:
+        os.remove(unfinished)
+        raise
+    os.rename(unfinished, path) if os.name == "posix" else os.replace(unfinished, path)
+
+
+class SlottedPlan:
+    """Not a dataclass; its settings are properties."""
+
+    def __init__(self, **values):
+        known = {"epochs": 5, "lr": 0.1, "optimizer": "sgd", "flip": False}
+        for name in values:
+            if name not in known:
+                raise ValueError(f"unknown setting {name}")
+        known.update(values)
+        if isinstance(known["epochs"], bool) or not isinstance(known["epochs"], int):
+            raise TypeError("epochs must be a whole number")
+        if known["epochs"] < 1:
+            raise ValueError("epochs must be positive")
+        if isinstance(known["lr"], bool) or not isinstance(known["lr"], int | float):
+            raise TypeError("lr must be a number")
+        if not math.isfinite(known["lr"]) or known["lr"] <= 0:
+            raise ValueError("lr must be positive and finite")
+        if known["optimizer"] not in ["sgd", "adamw"]:
+            raise ValueError("optimizer must be sgd or adamw")
+        if not isinstance(known["flip"], bool):
+            raise TypeError("flip must be true or false")
+        known["lr"] = float(known["lr"])
+        object.__setattr__(self, "_values", known)
+
+    def __getattr__(self, name):
+        try:
+            return self.__dict__["_values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f"{name} is frozen")
+
+    @staticmethod
+    def from_dict(values):
+        return SlottedPlan(**values)
+
+
+class ThroughAFile(Unfaithful):
+    """One tensor of bytes holds everything: torch.save makes the copy."""
+
+    def state(self):
+        file = io.BytesIO()
+        torch.save(
+            [self.net.state_dict(), self.average.state_dict(), self.optimizer.state_dict()], file
+        )
+        return {
+            "modules": list(file.getvalue()),
+            "plain": (self.num_done, self.best),
+            "random": (dict(self.rng.bit_generator.state), torch.default_generator.get_state()),
+        }
+
+    def restore(self, state):
+        file = io.BytesIO(bytes(state["modules"]))
+        stored = torch.load(file, weights_only=True)
+        for part, values in zip((self.net, self.average, self.optimizer), stored, strict=True):
+            part.load_state_dict(values)
+        self.num_done, self.best = state["plain"]
+        self.rng.bit_generator.state, noise = state["random"]
+        torch.default_generator.set_state(noise)
+
+
+def seeded_by_epoch(path, seed, num_epochs, after_epoch):
+    """No generator is stored: each epoch has a seed of its own, made of seed and number."""
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Linear(64, 20), nn.Tanh(), nn.Dropout(0.3), nn.Linear(20, 10))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.5)
+    losses = []
+    if path.exists():
+        stored_seed, losses, *states = torch.load(path, weights_only=True)
+        if stored_seed != seed:
+            raise ValueError(f"{path} was trained from the seed {stored_seed}")
+        net.load_state_dict(states[0])
+        optimizer.load_state_dict(states[1])
+    while len(losses) < num_epochs:
+        torch.manual_seed(1000 * seed + len(losses))
+        for batch in torch.randperm(len(y)).split(200):
+            loss = nn.functional.cross_entropy(net(X[batch]), y[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        losses.append(loss.item())
+        unfinished = path.with_name("unfinished")
+        with unfinished.open("wb") as file:
+            torch.save([seed, losses, net.state_dict(), optimizer.state_dict()], file)
+        os.replace(unfinished, path)
+        after_epoch()
+    return net.state_dict(), losses
+
+
+def pickled_bytes(path, seed, num_epochs, after_epoch):
+    """torch.save into memory, the bytes to the file by hand; losses as a tuple."""
+    state, losses = loop()(path, seed, num_epochs, after_epoch)
+    assert pickle.dumps(losses)
+    return dict(state), tuple(losses)
+
+
+RIGHT = {
+    "21.1": [(sorted(A), tuple(B)), [frozenset(A), dict.fromkeys(B)]],
+    "21.2": [from_memory, synced_before_a_rename],
+    "21.3": [SlottedPlan, plan()],
+    "21.4": [ThroughAFile],
+    "21.5": [seeded_by_epoch, pickled_bytes],
+}

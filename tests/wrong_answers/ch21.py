@@ -1,0 +1,358 @@
+"""Typical wrong answers to the exercises of chapter 21; each must be refused."""
+
+import copy
+import io
+import math
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from d2lhelpers import load_digits
+
+digits = load_digits()
+(X, y), (X_val, y_val) = (
+    (part.images.flatten(1) / 255, part.labels) for part in (digits.train, digits.validation)
+)
+
+
+# ---- 21.2 ----------------------------------------------------------------------------------------
+
+
+def naive(path, write):
+    with path.open("wb") as file:
+        write(file)
+
+
+def atomic(sync=True, flush=True, close=True, folder=None, clean=True, swallow=False, delete=False):
+    """The solution with one thing changed."""
+
+    def replace_file(path, write):
+        if delete:
+            path.unlink(missing_ok=True)
+        parent = Path(folder) if folder else path.parent
+        unfinished = parent / (path.name + ".tmp")
+        file = unfinished.open("wb")
+        try:
+            write(file)
+            if flush:
+                file.flush()
+            if sync:
+                os.fsync(file.fileno())
+            if close:
+                file.close()
+            os.replace(unfinished, path)
+        except Exception:
+            if not swallow:
+                raise
+        finally:
+            file.close()
+            if clean:
+                unfinished.unlink(missing_ok=True)
+
+    return replace_file
+
+
+def synced_too_late(path, write):
+    unfinished = path.with_suffix(".tmp")
+    try:
+        with unfinished.open("wb") as file:
+            write(file)
+        unfinished.replace(path)
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def twice(path, write):
+    """A rehearsal first."""
+    with tempfile.TemporaryFile() as file:
+        write(file)
+    atomic()(path, write)
+
+
+def backup(path, write):
+    """The old file is kept under another name."""
+    old = path.with_suffix(".old")
+    if path.exists():
+        os.rename(path, old)
+    naive(path, write)
+
+
+# ---- 21.3 ----------------------------------------------------------------------------------------
+
+
+def plan(ints=True, bools=True, finite=True, choice=True, names=True, flags=True, frozen=True,
+         text=False, fractions=True):  # fmt: skip
+    """The solution with one thing changed."""
+
+    @dataclass(frozen=frozen, kw_only=True)
+    class Plan:
+        epochs: int = 5
+        lr: float = 0.1
+        optimizer: str = "sgd"
+        flip: bool = False
+
+        def __post_init__(self):
+            kinds = (int,) if ints else (int, float)
+            epochs = isinstance(self.epochs, kinds) if not bools else type(self.epochs) in kinds
+            rates = (int, float) if fractions else (float,)
+            fits = {
+                "epochs": epochs and self.epochs >= 1,
+                "lr": type(self.lr) in rates
+                and (0 < self.lr < math.inf if finite else not self.lr <= 0),
+                "optimizer": self.optimizer in ("sgd", "adamw") or not choice,
+                "flip": type(self.flip) is bool or not flags,
+            }
+            for name, fit in fits.items():
+                if not fit:
+                    raise ValueError("nonsense" if text else f"{name}: {getattr(self, name)!r}")
+
+        @classmethod
+        def from_dict(cls, values):
+            if not names:
+                values = {name: values[name] for name in values if name in cls.__annotations__}
+            return cls(**values)
+
+    return Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unchecked:
+    epochs: int = 5
+    lr: float = 0.1
+    optimizer: str = "sgd"
+    flip: bool = False
+
+    @classmethod
+    def from_dict(cls, values):
+        return cls(**values)
+
+
+class Asserting(Unchecked):
+    def __post_init__(self):
+        assert self.epochs >= 1
+
+
+class WithoutFromDict:
+    pass
+
+
+# ---- 21.4 ----------------------------------------------------------------------------------------
+
+
+class Unfaithful:
+    """As in the chapter."""
+
+    def __init__(self, seed):
+        torch.default_generator.manual_seed(seed)
+        self.net, self.num_done = nn.Linear(64, 10), 0
+        self.average = copy.deepcopy(self.net)
+        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=0.1, momentum=0.9)
+        self.rng = np.random.default_rng(seed)
+        self.best = math.inf
+
+    def train_epoch(self):
+        for batch in torch.as_tensor(self.rng.permutation(len(y))).split(63):
+            noisy = X[batch] + 0.1 * torch.randn(len(batch), 64)
+            self.optimizer.zero_grad()
+            functional.cross_entropy(self.net(noisy), y[batch]).backward()
+            self.optimizer.step()
+        with torch.no_grad():
+            for mean, param in zip(self.average.parameters(), self.net.parameters(), strict=True):
+                mean.lerp_(param, 0.5)
+            loss = functional.cross_entropy(self.net(X_val), y_val).item()
+            self.best = min(self.best, loss)
+        self.num_done += 1
+
+
+def faithful(left_out=(), copied=True, plain=True, reseeded=False):
+    """The solution with one thing changed."""
+    modules = [name for name in ("net", "average", "optimizer") if name not in left_out]
+    values = [name for name in ("num_done", "best") if name not in left_out]
+
+    class Faithful(Unfaithful):
+        def state(self):
+            state = {name: getattr(self, name).state_dict() for name in modules}
+            state |= {name: getattr(self, name) for name in values}
+            state["rng"] = self.rng.bit_generator.state if plain else self.rng
+            state["noise"] = torch.get_rng_state()
+            return copy.deepcopy(state) if copied else state
+
+        def restore(self, state):
+            for name in modules:
+                getattr(self, name).load_state_dict(state[name])
+            for name in values:
+                setattr(self, name, state[name])
+            if "rng" not in left_out:
+                self.rng.bit_generator.state = state["rng"]
+            if reseeded:
+                torch.manual_seed(1)
+            elif "noise" not in left_out:
+                torch.set_rng_state(state["noise"])
+
+    return Faithful
+
+
+class Nothing(Unfaithful):
+    def state(self):
+        return self.num_done and None
+
+    def restore(self, state):
+        self.num_done = 2
+
+
+# ---- 21.5 ----------------------------------------------------------------------------------------
+
+
+def loop(left_out=(), safe=True, checked=True, seeded=True, plain=True, late=False, again=False,
+         losses=True, swallow=False, use_seed=True, calls=1):  # fmt: skip
+    """A right answer with one thing changed."""
+
+    def fit(path, seed, num_epochs, after_epoch):
+        if seeded:
+            torch.manual_seed(seed if use_seed else 0)
+        net = nn.Sequential(nn.Linear(64, 20), nn.ReLU(), nn.Dropout(0.2), nn.Linear(20, 10))
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+        order = torch.Generator().manual_seed(seed if use_seed else 0)
+        done, found = 0, []
+        if path.exists():
+            state = torch.load(path, weights_only=plain)
+            if checked and state["seed"] != seed:
+                raise ValueError("another seed")
+            if "net" not in left_out:
+                net.load_state_dict(state["net"])
+            if "optimizer" not in left_out:
+                optimizer.load_state_dict(state["optimizer"])
+            if "order" not in left_out:
+                order.set_state(state["order"])
+            if "dropout" not in left_out:
+                torch.set_rng_state(state["dropout"])
+            found = state["losses"] if losses else []
+            done = state["done"] if "done" not in left_out else 0
+        for _ in range(done, num_epochs + again):
+            total = 0.0
+            for batch in torch.randperm(len(y), generator=order).split(133):
+                loss = functional.cross_entropy(net(X[batch]), y[batch])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                total += loss.item()
+            done += 1
+            found.append(total)
+            state = {
+                "net": net.state_dict(), "optimizer": optimizer.state_dict(), "losses": found,
+                "order": order.get_state(), "dropout": torch.get_rng_state(), "done": done,
+                "seed": seed if plain else np.array([seed]),
+            }  # fmt: skip
+            if late:
+                for _ in range(calls):
+                    after_epoch()
+            unfinished = path.with_suffix(".tmp") if safe else path
+            torch.save(state, unfinished)
+            os.replace(unfinished, path)
+            if not late:
+                try:
+                    for _ in range(calls):
+                        after_epoch()
+                except Exception:
+                    if not swallow:
+                        raise
+        return net.state_dict(), found
+
+    return fit
+
+
+def net_only(path, seed, num_epochs, after_epoch):
+    """Half of the results."""
+    return loop()(path, seed, num_epochs, after_epoch)[0]
+
+
+def without_file(path, seed, num_epochs, after_epoch):
+    return loop()(path.with_name("mine.pt"), seed, num_epochs, after_epoch)
+
+
+ALL = {"net", "optimizer", "scheduler", "order", "dropout", "num_done"}
+A, B = {"net", "num_done"}, {"net", "optimizer", "dropout", "num_done"}
+
+WRONG = {
+    "21.1": [
+        ({"net"}, B),
+        (A | {"optimizer"}, B),
+        (A | {"order"}, B),
+        (A, B - {"dropout"}),
+        (A, B - {"optimizer"}),
+        (A, B | {"scheduler"}),
+        (A, ALL),
+        (A, {"net", "momentum", "num_done"}),
+        (ALL, ALL),
+        (A,),
+        ("net", "net"),
+        (1, 2),
+        3,
+    ],
+    "21.2": [
+        naive,
+        atomic(sync=False),
+        atomic(flush=False),
+        atomic(flush=False, sync=False, close=False),
+        atomic(folder=tempfile.gettempdir()),
+        atomic(clean=False),
+        atomic(swallow=True),
+        atomic(delete=True),
+        synced_too_late,
+        twice,
+        backup,
+        lambda path, write: write(io.BytesIO()),
+        "replace",
+    ],
+    "21.3": [
+        plan(ints=False),
+        plan(bools=False),
+        plan(finite=False),
+        plan(choice=False),
+        plan(names=False),
+        plan(flags=False),
+        plan(frozen=False),
+        plan(text=True),
+        plan(fractions=False),
+        Unchecked,
+        Asserting,
+        WithoutFromDict,
+        plan()(),
+        5,
+    ],
+    "21.4": [
+        *(faithful((name,)) for name in ("net", "average", "optimizer", "num_done", "best")),
+        faithful(("rng",)),
+        faithful(("noise",)),
+        faithful(copied=False),
+        faithful(plain=False),
+        faithful(reseeded=True),
+        Unfaithful,
+        Nothing,
+        faithful()(1),
+    ],
+    "21.5": [
+        *(loop((name,)) for name in ("net", "optimizer", "order", "dropout", "done")),
+        loop(safe=False),
+        loop(checked=False),
+        loop(seeded=False),
+        loop(plain=False),
+        loop(late=True),
+        loop(again=True),
+        loop(losses=False),
+        loop(swallow=True),
+        loop(use_seed=False),
+        loop(calls=2),
+        net_only,
+        without_file,
+        0.5,
+    ],
+}
