@@ -30,6 +30,7 @@ from .computational_graphs import apply_rule as apply_rule
 from .computational_graphs import draw_graph as draw_graph
 from .computational_graphs import layered_places as layered_places
 from .computational_graphs import topological_order as topological_order
+from .convolution import corr2d as corr2d
 from .costs import CrossEntropyNetwork as CrossEntropyNetwork
 from .costs import cross_entropy as cross_entropy
 from .costs import softmax as softmax
@@ -76,6 +77,7 @@ __all__ = [
     "backprop",
     "backprop_step",
     "check",
+    "corr2d",
     "cross_entropy",
     "data",
     "data_iter",

@@ -11,6 +11,7 @@ from .controls import Stops as Stops
 from .controls import Text as Text
 from .controls import TextField as TextField
 from .controls import Toggle as Toggle
+from .kernel import Kernel as Kernel
 from .learning_rate import LearningRate as LearningRate
 from .learning_rate_and_batch_size import LearningRateAndBatchSize as LearningRateAndBatchSize
 from .one_neuron import OneNeuron as OneNeuron
@@ -29,6 +30,7 @@ __all__ = [
     "Choice",
     "Control",
     "IntSlider",
+    "Kernel",
     "Lab",
     "LearningRate",
     "LearningRateAndBatchSize",
