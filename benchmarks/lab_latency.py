@@ -42,6 +42,8 @@ LABS = {
     "Regularization": ("dropout p", "Home"),
     "BuildAFunction": ("steepness w", None),
     "VanishingGradients": ("hidden layers", "Home"),
+    "Kernel": ("kernel, listed", "Home"),
+    "Shapes": ("kernel k", "Home"),
     "TrainAClassifier": ("epochs", "Home"),
 }
 PLAIN = "interactive_output with an inline figure"

@@ -55,6 +55,8 @@ from .linear_regression import synthetic_data as synthetic_data
 from .linear_regression import take_batches as take_batches
 from .linear_regression_concise import MiniBatches as MiniBatches
 from .linear_regression_concise import load_array as load_array
+from .pooling import corr2d_multi_in_out as corr2d_multi_in_out
+from .pooling import pool2d as pool2d
 from .regularization import EarlyStopping as EarlyStopping
 from .regularization import random_shift as random_shift
 from .timing import Timer as Timer
@@ -78,6 +80,7 @@ __all__ = [
     "backprop_step",
     "check",
     "corr2d",
+    "corr2d_multi_in_out",
     "cross_entropy",
     "data",
     "data_iter",
@@ -95,6 +98,7 @@ __all__ = [
     "load_mnist",
     "numerical_gradient",
     "plot",
+    "pool2d",
     "quadratic_error",
     "random_shift",
     "require_network",

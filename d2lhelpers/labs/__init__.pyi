@@ -20,6 +20,7 @@ from .run import Run as Run
 from .run import RunLab as RunLab
 from .saturated_neuron import SaturatedNeuron as SaturatedNeuron
 from .secant_to_tangent import SecantToTangent as SecantToTangent
+from .shapes import Shapes as Shapes
 from .train_a_classifier import TrainAClassifier as TrainAClassifier
 from .vanishing_gradients import VanishingGradients as VanishingGradients
 
@@ -41,6 +42,7 @@ __all__ = [
     "RunLab",
     "SaturatedNeuron",
     "SecantToTangent",
+    "Shapes",
     "Slider",
     "Stops",
     "Text",
