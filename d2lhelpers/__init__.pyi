@@ -59,6 +59,10 @@ from .pooling import corr2d_multi_in_out as corr2d_multi_in_out
 from .pooling import pool2d as pool2d
 from .regularization import EarlyStopping as EarlyStopping
 from .regularization import random_shift as random_shift
+from .resnet import Residual as Residual
+from .resnet import residual_net as residual_net
+from .resnet import resnet18 as resnet18
+from .resnet import resnet34 as resnet34
 from .timing import Timer as Timer
 
 __all__ = [
@@ -69,6 +73,7 @@ __all__ = [
     "MiniBatches",
     "Network",
     "Point",
+    "Residual",
     "SigmoidLayers",
     "Timer",
     "VALUE_RULES",
@@ -103,6 +108,9 @@ __all__ = [
     "random_shift",
     "require_network",
     "require_tensor_lists",
+    "residual_net",
+    "resnet18",
+    "resnet34",
     "scalar_value",
     "set_axes",
     "set_figsize",

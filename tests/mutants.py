@@ -5,6 +5,7 @@ the package with one line changed; the working tree stays as it is. A control fo
 copy with nothing changed, must stay green: otherwise red would prove nothing.
 """
 
+import gc
 import multiprocessing
 import os
 import re
@@ -16,14 +17,29 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 NEEDED = ("d2lhelpers", "tests", "tools", "conftest.py", "pyproject.toml")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "screenshots")
 OUTPUT = "output.txt"  # what pytest says of a copy
-# A server imports the large packages once and splits off a process for every mutant, which saves
-# most of the time. Where there is no fork, each process imports them anew.
+# A server imports what the tests need, and pytest with its plugins, once, and splits off a process
+# for every mutant, which saves most of the time. Where there is no fork, each process imports them
+# anew. A name that cannot be imported is passed over: it costs time and nothing else.
 METHODS = multiprocessing.get_all_start_methods()
 PROCESSES = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
 PROCESSES.set_forkserver_preload(
-    ["torch", "torch._dynamo", "torch.nested", "d2l.torch", "sympy", "pandas", "nbclient"]
+    [
+        *("torch", "torch._dynamo", "torch.nested", "d2l.torch", "sympy", "pandas", "nbclient"),
+        *("sklearn.datasets", "nbformat", "hypothesis", "hypothesis.strategies", "pytest"),
+        *("nbval.plugin", "xdist.plugin", "pytest_timeout", "anyio.pytest_plugin"),
+    ]
 )
+
+
+# Where a module's tests are not called after it.
+TESTS = {
+    "train/changes": "train_changes",
+    "train/checkpoint": "train_checkpoint",
+    "train/learner": "train_run",
+    "train/run": "train_run",
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +57,7 @@ class Mutant:
     @property
     def tests(self) -> str:
         """The test file of the module."""
-        return f"tests/test_{self.module}.py"
+        return f"tests/test_{TESTS.get(self.module, self.module)}.py"
 
     def apply(self, text: str) -> str:
         """The module's text with the mistake; ValueError unless `line` occurs exactly once."""
@@ -525,10 +541,220 @@ MUTANTS = (
         "isinstance(max_shift, bool) or not isinstance(max_shift, Integral)",
         "not isinstance(max_shift, Integral)",
     ),
+    Mutant(
+        "arrays have their channels first",
+        "images",
+        "return np.asarray(image), (2, 0)",
+        "return np.asarray(image), (0, 2)",
+    ),
+    Mutant("four rows are channels", "images", "kinds = {0: (1, 3),", "kinds = {0: (1, 3, 4),"),
+    Mutant(
+        "images are drawn upside down",
+        "images",
+        "return picture.astype(np.uint8)",
+        "return picture[::-1].astype(np.uint8)",
+    ),
+    Mutant(
+        "dark images are brightened",
+        "images",
+        "top = 255 if picture.dtype == np.uint8 else 1",
+        "top = picture.max()",
+    ),
+    Mutant(
+        "images are stretched one by one",
+        "images",
+        "for view in colors:\n",
+        "for view in colors:\n            low, high = float(view.min()), float(view.max())\n",
+    ),
+    Mutant("opacity is stretched", "images", "p if p.ndim == 2 else p[..., :3] for p", "p for p"),
+    Mutant(
+        "images that do not fit are dropped",
+        "images",
+        "if not 0 < len(pictures) <= places:",
+        "if not pictures:",
+    ),
+    Mutant("titles are dropped", "images", "if len(names) != count:", "if len(names) < count:"),
+    Mutant(
+        "one image alone gets bare axes", "images", "squeeze=False)[1].flatten()", ")[1].flatten()"
+    ),
+    Mutant("ticks stay", "images", "ax.xaxis.set_visible(False)", "pass"),
+    Mutant(
+        "palettes show their numbers", "images", '"RGB", "RGBA", "I", "F")', '"RGB", "RGBA", "P")'
+    ),
+    Mutant("scans of 16 bits are saturated", "images", '(*plain, "I;16")', "plain"),
+    Mutant("a split gets no hint", "images", 'hasattr(imgs, "images")', "False"),
+    Mutant("corr2d flips the kernel", "convolution", "* K).sum()", "* K.flip(0, 1)).sum()"),
+    Mutant(
+        "corr2d is too small by a row",
+        "convolution",
+        "X.shape[0] - h + 1,",
+        "X.shape[0] - h,",
+    ),
+    Mutant("corr2d takes columns for rows", "convolution", "h, w = K.shape", "w, h = K.shape"),
+    Mutant(
+        "corr2d cuts the kernel to the type of X",
+        "convolution",
+        "dtype=torch.result_type(X, K)",
+        "dtype=X.dtype",
+    ),
+    Mutant("corr2d makes its output on the CPU", "convolution", "X.new_zeros(", "torch.zeros("),
+    Mutant("corr2d takes bytes", "convolution", "if not tensor.is_floating_point():", "if False:"),
+    Mutant("corr2d takes an empty kernel", "convolution", "1 <= k <= n", "0 <= k <= n"),
+    Mutant("corr2d takes any kernel", "convolution", "1 <= k <= n", "1 <= k"),
+    Mutant(
+        "corr2d_multi_in_out forgets to add up the input channels",
+        "pooling",
+        '"cijab,ocab->oij", windows.to(dtype)',
+        '"ijab,ocab->oij", windows[0].to(dtype)',
+    ),
+    Mutant(
+        "corr2d_multi_in_out takes rows for columns",
+        "pooling",
+        '"cijab,ocab->oij"',
+        '"cijab,ocab->oji"',
+    ),
+    Mutant(
+        "corr2d_multi_in_out moves by the size of the kernel",
+        "pooling",
+        "X.unfold(1, k_h, 1)",
+        "X.unfold(1, k_h, k_h)",
+    ),
+    Mutant(
+        "corr2d_multi_in_out cuts the kernel to the type of X",
+        "pooling",
+        "torch.result_type(X, K)",
+        "X.dtype",
+    ),
+    Mutant(
+        "corr2d_multi_in_out takes bytes",
+        "pooling",
+        "if not tensor.is_floating_point():",
+        "if False:",
+    ),
+    Mutant(
+        "corr2d_multi_in_out takes any number of channels",
+        "pooling",
+        '("c_out", X.shape[0], "k_h", "k_w")',
+        '("c_out", "c_in", "k_h", "k_w")',
+    ),
+    Mutant(
+        "a window may be larger than the map",
+        "pooling",
+        "if not all(1 <= k <= n for",
+        "if not all(1 <= k for",
+    ),
+    Mutant("pool2d takes the sum", "pooling", "windows.mean((2, 3))", "windows.sum((2, 3))"),
+    Mutant(
+        "pool2d takes the largest size",
+        "pooling",
+        "windows.amax((2, 3))",
+        "windows.abs().amax((2, 3))",
+    ),
+    Mutant(
+        "pool2d means the squares",
+        "pooling",
+        "torch.linalg.vector_norm(windows, dim=(2, 3))",
+        "windows.square().mean((2, 3)).sqrt()",
+    ),
+    Mutant(
+        "pool2d has no gradient at 0",
+        "pooling",
+        "torch.linalg.vector_norm(windows, dim=(2, 3))",
+        "windows.square().sum((2, 3)).sqrt()",
+    ),
+    Mutant("pool2d takes any mode", "pooling", 'if mode not in ("max", "avg", "l2"):', "if False:"),
+    Mutant(
+        "pool2d takes columns for rows",
+        "pooling",
+        "rows, columns = size",
+        "columns, rows = size",
+    ),
+    Mutant("the block forgets its shortcut", "resnet", "F.relu(Y + X)", "F.relu(Y)"),
+    Mutant("the block forgets the last ReLU", "resnet", "F.relu(Y + X)", "Y + X"),
+    Mutant(
+        "the projection is not normalized", "resnet", "self.bn3(self.conv3(X))", "self.conv3(X)"
+    ),
+    Mutant(
+        "the block adds what cannot be added",
+        "resnet",
+        "if not use_1x1conv and (",
+        "if False and (",
+    ),
+    Mutant("the first stage projects as well", "resnet", "use_1x1conv=i > 0", "use_1x1conv=True"),
+    Mutant("the stem for small images halves them", "resnet", "(3, 1) if", "(3, 2) if"),
+    Mutant("He's start counts inputs", "resnet", 'mode="fan_out"', 'mode="fan_in"'),
+    Mutant(
+        "a resumed run forgets its momentum",
+        "train/learner",
+        'self.optimizer.load_state_dict(state["optimizer"])',
+        "pass",
+    ),
+    Mutant(
+        "a resumed run begins its schedule anew",
+        "train/learner",
+        'self.scheduler.load_state_dict(state["scheduler"])',
+        "pass",
+    ),
+    Mutant(
+        "a resumed run repeats its first order",
+        "train/learner",
+        'self.generator.set_state(state["generator"])',
+        "pass",
+    ),
+    Mutant(
+        "a resumed run repeats its dropout",
+        "train/learner",
+        'torch.set_rng_state(mine["cpu"])',
+        "pass",
+    ),
+    Mutant(
+        "a resumed run forgets its average",
+        "train/learner",
+        'self.average.load_state_dict(state["average"])',
+        "pass",
+    ),
+    Mutant(
+        "biases decay",
+        "train/learner",
+        '"weight_decay": 0.0}',
+        '"weight_decay": config.weight_decay}',
+    ),
+    Mutant(
+        "nothing is averaged",
+        "train/learner",
+        "self.average.update_parameters(self.model)",
+        "pass",
+    ),
+    Mutant(
+        "the worst epoch is kept",
+        "train/run",
+        "-(epoch.validation_loss or 0)) > (",
+        "-(epoch.validation_loss or 0)) < (",
+    ),
+    Mutant("a run is overwritten", "train/run", "if not resume:", "if False:"),
+    Mutant("damage goes unnoticed", "train/checkpoint", "if broken:", "if False:"),
+    Mutant(
+        "a checkpoint may hold code",
+        "train/checkpoint",
+        "weights_only=True)",
+        "weights_only=False)",
+    ),
+    Mutant(
+        "images move to the other side",
+        "train/changes",
+        "(most - self.shift[rows])",
+        "(most + self.shift[rows])",
+    ),
+    Mutant(
+        "a batch gets the changes of another",
+        "train/changes",
+        "self.flip[rows]",
+        "self.flip[: len(rows)]",
+    ),
 )
 CONTROLS = tuple(
     Mutant("control: nothing broken", module)
-    for module in dict.fromkeys(mutant.module for mutant in MUTANTS)
+    for module in {mutant.tests: mutant.module for mutant in MUTANTS}.values()
 )
 
 
@@ -539,7 +765,7 @@ def survives(mutant: Mutant) -> bool:
         for part in NEEDED:
             source, target = ROOT / part, folder / part
             if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source, target, ignore=LEFT_OUT)
             else:
                 shutil.copy(source, target)
         module = folder / "d2lhelpers" / f"{mutant.module}.py"
@@ -561,6 +787,7 @@ def run_tests(folder: Path, tests: str) -> None:
 
     The copy stands first on the path, so that it is imported and not the working tree.
     """
+    gc.freeze()  # a collection would copy all the memory that is shared with the server
     os.chdir(folder)
     output = open(OUTPUT, "w")  # noqa: SIM115 - it stays open until the process ends
     for stream in (1, 2):
@@ -575,6 +802,9 @@ def run_tests(folder: Path, tests: str) -> None:
     import pytest
 
     options = ["-x", "-q", "-n0", "-p", "no:cacheprovider", "--hypothesis-profile=first_failure"]
+    # Only whether and where a test fails is wanted, not what an assertion compared; and packages
+    # that are imported already cannot have their assertions rewritten.
+    options += ["--assert=plain", "--tb=short"]
     status = pytest.main([*options, tests])
     output.flush()
     sys.exit(int(status))
