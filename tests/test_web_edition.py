@@ -167,12 +167,14 @@ def test_labs_have_a_picture_and_a_sentence_for_every_state(site: Path) -> None:
         "backprop-by-hand",
         "broadcasting",
         "build-a-function",
+        "kernel",
         "learning-rate",
         "learning-rate-and-batch-size",
         "one-neuron",
         "regularization",
         "saturated-neuron",
         "secant-to-tangent",
+        "shapes",
         "vanishing-gradients",
     }
 
