@@ -44,6 +44,7 @@ def test_without_changes_images_are_only_scaled_and_normalized() -> None:
     shift=st.integers(0, 3),
     rotate=st.sampled_from([0.0, 15.0]),
     flip=st.booleans(),
+    elastic=st.sampled_from([0.0, 0.5]),
     cutout=st.integers(0, 3),
     order=st.permutations(range(12)),
     size=st.integers(1, 12),
@@ -53,11 +54,12 @@ def test_neither_batches_nor_order_matter(
     shift: int,
     rotate: float,
     flip: bool,
+    elastic: float,
     cutout: int,
     order: list[int],
     size: int,
 ) -> None:
-    wanted = Augmentation(shift=shift, rotate=rotate, flip=flip, cutout=cutout)
+    wanted = Augmentation(shift=shift, rotate=rotate, elastic=elastic, flip=flip, cutout=cutout)
     changes = drawn(wanted, 12, (8, 8), seed)
     whole = changes.apply(images(12), rows(12), ZERO, ONE)
     mixed = torch.tensor(order)
@@ -117,6 +119,24 @@ def test_scaling_enlarges_and_shear_keeps_the_middle_row() -> None:
     assert math.isclose(float(lower), 3.5, abs_tol=1e-5)
 
 
+def test_elastic_bends_by_a_smooth_field_of_the_wanted_size() -> None:
+    changes = drawn(Augmentation(elastic=0.8), 400, (17, 17))
+    assert changes.field is not None and changes.matrices is not None
+    assert float(changes.field.std()) == pytest.approx(0.8, rel=0.05)
+    # On ramps the new value says where it came from: one runs to the right, one downward.
+    ramp = (torch.arange(17) * 10).to(torch.uint8).expand(17, 17)
+    ramps = torch.stack([ramp, ramp.T]).expand(400, 2, 17, 17)
+    places = changes.apply(ramps, rows(400), ZERO, ONE) * 255 / 10
+    moved = places - ramps / 10.0  # in pixels
+    inner = moved[:, :, 4:13, 4:13]
+    # At the points of the grid, every fourth pixel, the field itself; smooth between them.
+    assert torch.allclose(inner[:, :, ::4, ::4], changes.field[:, :, 1:4, 1:4], atol=1e-4)
+    assert float(inner.diff(dim=3).abs().max()) < 1.5
+    one = Changes(changes.settings, matrices=changes.matrices, field=torch.ones(400, 2, 5, 5))
+    shifted = one.apply(ramps, rows(400), ZERO, ONE) * 255 / 10
+    assert torch.allclose(shifted[:, :, :16, :16], (ramps / 10.0 + 1)[:, :, :16, :16], atol=1e-4)
+
+
 def test_flips_exchange_left_and_right_of_about_half() -> None:
     changes = drawn(Augmentation(flip=True), 400, (8, 8))
     assert changes.flip is not None
@@ -140,9 +160,9 @@ def test_cutout_covers_with_the_mean() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_same_seed_draws_the_same(seed: int) -> None:
-    wanted = Augmentation(shift=1, rotate=10, scale=0.1, shear=5, flip=True, cutout=2)
+    wanted = Augmentation(shift=1, rotate=10, scale=0.1, shear=5, elastic=1, flip=True, cutout=2)
     first, second = (drawn(wanted, 30, (8, 8), seed) for _ in range(2))
     other = drawn(wanted, 30, (8, 8), seed + 1)
-    for name in ("matrices", "flip", "center"):
+    for name in ("matrices", "field", "flip", "center"):
         assert torch.equal(getattr(first, name), getattr(second, name))
         assert not torch.equal(getattr(first, name), getattr(other, name))

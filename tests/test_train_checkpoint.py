@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from d2lhelpers.train import CheckpointError, checkpoint
+from d2lhelpers.train import CheckpointError, checkpoint, load
 
 CONTENTS = {"numbers": torch.arange(2000.0), "text": "epoch", "list": [1, 2.5, None, True]}
 
@@ -132,6 +132,43 @@ def test_an_error_in_writing_leaves_the_old_file(
         checkpoint.save(path, "a test", {"big": torch.zeros(10_000)})
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_changed_bit_anywhere_is_an_error_of_its_own_kind(path: Path) -> None:
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 61):
+        changed = bytearray(whole)
+        changed[place] ^= 0x10
+        path.write_bytes(changed)
+        try:
+            record = checkpoint.load(path, "a test")
+        except CheckpointError:
+            continue
+        assert torch.equal(record["numbers"], CONTENTS["numbers"])  # type: ignore[arg-type]
+
+
+def crafted(path: Path, **changes: object) -> None:
+    """A file like those that hold a trained model, with other contents."""
+    contents = {"name": "mlp", "shape": [1, 8, 8], "classes": ["a"], "mean": [0.0], "std": [1.0]}
+    checkpoint.save(path, "trained model", {**contents, "model": {}, **changes})
+
+
+def test_a_model_that_a_file_names_is_not_imported(path: Path, tmp_path: Path) -> None:
+    witness = tmp_path / "it ran"
+    crafted(path, name="subprocess:call", shape=["touch", str(witness)])
+    for options in ({}, {"model": "mlp"}):
+        with pytest.raises(CheckpointError, match="holds the model 'subprocess:call'"):
+            load(path, **options)
+    with pytest.raises(CheckpointError, match="three positive numbers"):
+        load(path, model="subprocess:call")
+    assert not witness.exists()
+
+
+@pytest.mark.parametrize("shape", [[1, 8], [1, 8, -8], [1, 8, 8.5], [True, 8, 8], []])
+def test_a_shape_that_is_none_is_refused(shape: list[object], path: Path) -> None:
+    crafted(path, shape=shape)
+    with pytest.raises(CheckpointError, match="three positive numbers"):
+        load(path)
 
 
 def test_what_a_killed_process_left_is_removed(path: Path) -> None:

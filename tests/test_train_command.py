@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from d2lhelpers.train import RECIPES, Config, TrainingError, __main__, datasets, models
 from d2lhelpers.train.__main__ import main
+from d2lhelpers.train.processes import is_lost_connection
 
 from .test_train_run import explode
-from .tiny_runs import NET, tiny
+from .tiny_runs import NET, net, tiny
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ["--model", NET, "--data", "tiny", "--batch-size", "20", "--lr", "0.05", "--no-progress"]
@@ -52,6 +54,10 @@ def test_resuming_takes_the_settings_of_the_run(
     out = ["--out", str(tmp_path)]
     assert status_of([*TINY, *out]) == 0
     capsys.readouterr()
+    # The model is not one of the trainer's: a file alone does not make it import that.
+    assert status_of([*out, "--resume", "--device", "cpu"]) == 2
+    assert "which is none of the trainer's; if you trust it" in capsys.readouterr().err
+    out += ["--model", NET]
     assert status_of([*out, "--resume", "--device", "cpu"]) == 0
     assert capsys.readouterr().out.startswith("tiny digits")
     assert status_of([*TINY, *out, "--resume"]) == 0
@@ -67,6 +73,8 @@ def test_the_settings_of_one_run_are_the_file_of_another(tmp_path: Path) -> None
     first, second = tmp_path / "first", tmp_path / "second"
     assert status_of([*TINY, "--out", str(first)]) == 0
     again = ["--config-file", str(first / "config.json"), "--device", "cpu", "--no-progress"]
+    assert status_of(again) == 2
+    again += ["--model", NET]
     assert status_of([*again, "--out", str(second), "--seed", "5"]) == 0
     configs = [
         Config.from_dict(json.loads((out / "config.json").read_text())) for out in (first, second)
@@ -149,11 +157,49 @@ def test_being_stopped_has_status_130_and_says_how_to_go_on(
     assert "Without --out nothing was kept" in capsys.readouterr().err
 
 
+def test_there_must_be_a_run_to_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["--out", str(tmp_path / "typo"), "--resume"]) == 2
+    assert "there is no run to resume in" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
+    # With settings it may be the first start of a command that is always the same.
+    assert status_of([*TINY, "--out", str(tmp_path / "new"), "--resume"]) == 0
+    # Killed before its first checkpoint, a run is known by its settings.
+    for path in (tmp_path / "new").glob("checkpoint*"):
+        path.unlink()
+    capsys.readouterr()
+    assert status_of(["--out", str(tmp_path / "new"), "--resume", "--model", NET]) == 0
+    assert "epoch 2/2" in capsys.readouterr().out
+
+
+def broken(shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+    """A model that fails in its third step, with an error as from a wrong setting."""
+    model = net(shape, num_classes)
+    calls: list[int] = []
+
+    def fail(*given: object) -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise ValueError("a mistake in the model")
+
+    model.register_forward_pre_hook(fail)
+    return model
+
+
+def test_errors_of_a_model_in_training_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(models.MODELS, "broken", broken)
+    with pytest.raises(ValueError, match="a mistake in the model"):
+        main([*TINY, "--model", "broken"])
+    monkeypatch.setenv("RANK", "0")
+    lost = RuntimeError("[gloo/transport/tcp/pair.cc:561] Connection closed by peer")
+    assert is_lost_connection(lost)
+    assert not is_lost_connection(RuntimeError("shapes do not match"))
+
+
 def test_errors_of_the_program_itself_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*arguments: object, **options: object) -> None:
+    def failing(*arguments: object, **options: object) -> None:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(__main__, "run", broken)
+    monkeypatch.setattr(__main__, "run", failing)
     with pytest.raises(RuntimeError, match="a mistake"):
         main(TINY)
     assert issubclass(TrainingError, RuntimeError)
@@ -163,4 +209,4 @@ def test_the_module_is_a_program() -> None:
     command = [sys.executable, "-m", "d2lhelpers.train", "--models"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "models: " in done.stdout and "small" in done.stdout
-    assert "recipes: lenet-cifar10" in done.stdout
+    assert "recipes: mnist-mlp, " in done.stdout and "lenet-cifar10" in done.stdout

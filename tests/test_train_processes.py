@@ -14,10 +14,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from d2lhelpers.train import run
+from d2lhelpers.train import load, run
 from d2lhelpers.train.processes import Processes, from_environment
 
-from .tiny_runs import config
+from .tiny_runs import config, tiny
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = "tests.train_together"
@@ -87,6 +87,17 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
     # One of them wrote and printed.
     assert done.stdout.count("epoch 1/") == 1
     assert not list((tmp_path / "two").glob("*.tmp"))
+
+
+def test_the_figures_are_those_of_the_model_that_is_kept(tmp_path: Path) -> None:
+    """Batch normalization counts in each process by itself."""
+    done = together(["--out", str(tmp_path), "--model", "small", "--epochs", "3", "--lr", "0.2"])
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "result.json").read_text())
+    trained, data = load(tmp_path), tiny()
+    for split, name in ((data.validation, "validation"), (data.test, "test")):
+        right = (trained.predict(split.images) == split.labels).double().mean()
+        assert float(right) == pytest.approx(result[f"{name}_accuracy"])
 
 
 def test_each_image_is_seen_once_an_epoch(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 
 from d2lhelpers import load_digits
+from d2lhelpers.data import ImageDataset
 from d2lhelpers.train import (
     Augmentation,
     CheckpointError,
@@ -30,7 +32,7 @@ from d2lhelpers.train import datasets as registry
 from d2lhelpers.train.hardware import choose_device, choose_precision, has_bfloat16
 from d2lhelpers.train.run import KIND
 
-from .tiny_runs import ALL_CHANGES, STILL, config, net, same, tiny
+from .tiny_runs import ALL_CHANGES, NET, STILL, config, net, same, tiny
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +120,8 @@ def test_the_global_generator_is_left_alone() -> None:
 
 def test_the_folder_holds_the_run(tmp_path: Path) -> None:
     result = train(config(), out=tmp_path)
-    names = ["best.pt", "checkpoint.pt", "config.json", "curves.svg", "log.csv", "result.json"]
+    names = ["best.pt", "checkpoint.previous.pt", "checkpoint.pt", "config.json", "curves.svg"]
+    names += ["log.csv", "result.json"]
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != "run.lock") == names
     assert Config.from_dict(json.loads((tmp_path / "config.json").read_text())) == config()
     with (tmp_path / "log.csv").open() as file:
@@ -134,7 +137,11 @@ def test_the_folder_holds_the_run(tmp_path: Path) -> None:
 
 def test_the_kept_model_is_loaded_with_all_that_it_needs(tmp_path: Path) -> None:
     result = train(config(ema=0.9), out=tmp_path)
-    trained = load(tmp_path)
+    with pytest.raises(CheckpointError, match="none of the trainer's; if you trust it"):
+        load(tmp_path)
+    with pytest.raises(CheckpointError, match="holds the model .*net', not 'mlp'"):
+        load(tmp_path, model="mlp")
+    trained = load(tmp_path, model=NET)
     images = tiny().test.images
     assert torch.equal(trained.logits(images), result.trained.logits(images))
     assert torch.equal(trained.logits(images, batch_size=7).argmax(1), trained.predict(images))
@@ -216,7 +223,16 @@ def test_a_run_is_not_resumed_on_other_data(
 ) -> None:
     killed_after(config(), tmp_path, 1)
     monkeypatch.setitem(registry.DATA, "tiny", load_digits)
-    with pytest.raises(CheckpointError, match="trained on tiny digits with 100 images, now"):
+    with pytest.raises(CheckpointError, match="trained on other data.*'tiny digits'.*now"):
+        train(config(), out=tmp_path, resume=True)
+
+    def relabeled(*, validation: int = 40) -> ImageDataset:
+        data = tiny(validation=validation)
+        data.train.labels[3] = 9 - data.train.labels[3]
+        return data
+
+    monkeypatch.setitem(registry.DATA, "tiny", relabeled)
+    with pytest.raises(CheckpointError, match="trained on other data"):
         train(config(), out=tmp_path, resume=True)
 
 
@@ -259,8 +275,13 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> N
     killed_after(config(), tmp_path, 1)
     for name in ("checkpoint.pt", "log.csv", "best.pt"):
         (tmp_path / f"{name}.77.88.tmp").write_bytes(b"half")
+    (tmp_path / "thesis.txt").write_text("mine")
+    (tmp_path / "thesis.txt.monday.tmp").write_text("mine, too")
+    with pytest.raises(FileExistsError):
+        train(config(), out=tmp_path)
+    assert len(list(tmp_path.glob("*.tmp"))) == 4
     train(config(), out=tmp_path, resume=True)
-    assert not list(tmp_path.glob("*.tmp"))
+    assert [path.name for path in tmp_path.glob("*.tmp")] == ["thesis.txt.monday.tmp"]
 
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
@@ -284,6 +305,122 @@ def test_asked_to_stop_a_run_keeps_its_finished_epochs(
     assert whole.chosen in (1, 2, 3)
 
 
+def asks_in_step(number: int) -> Any:
+    """A builder of networks that ask for an end in this forward pass of training."""
+
+    def build(shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+        model = net(shape, num_classes)
+        passes: list[int] = []
+
+        def ask(module: nn.Module, given: object) -> None:
+            passes.extend([1] * module.training)
+            if len(passes) == number and module.training:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        model.register_forward_pre_hook(ask)
+        return model
+
+    return build
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
+@pytest.mark.parametrize("step", [2, 5, 8, 14])
+def test_stopped_within_an_epoch_it_goes_on_with_the_next_step(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(model="asking", augment=ALL_CHANGES, ema=0.9)  # five steps an epoch
+    monkeypatch.setitem(models.MODELS, "asking", net)
+    train(settings, out=tmp_path / "whole")
+    monkeypatch.setitem(models.MODELS, "asking", asks_in_step(step))
+    out = tmp_path / "stopped"
+    if step < 5:
+        with pytest.raises(KeyboardInterrupt):
+            train(settings, out=out)
+    else:
+        assert len(train(settings, out=out).history) == step // 5
+    part = contents(out)["part"]
+    assert (None if part is None else part["steps"]) == (step % 5 or None)
+    monkeypatch.setitem(models.MODELS, "asking", net)
+    train(settings, out=out, resume=True)
+    assert same(contents(out), contents(tmp_path / "whole"))
+
+
+def test_long_epochs_are_saved_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(config(), out=tmp_path / "whole")
+    steps: list[int] = []
+    save = checkpoint.save
+
+    def noting(path: Path, kind: str, record: dict[str, Any]) -> None:
+        steps.append(record["part"]["steps"] if record.get("part") else 0)
+        save(path, kind, record)
+
+    monkeypatch.setattr(checkpoint, "save", noting)
+    # (The package has a function of the same name.)
+    monkeypatch.setattr(sys.modules["d2lhelpers.train.run"], "SAVE_AFTER", 0.0)
+    train(config(), out=tmp_path / "often")
+    assert steps.count(3) == 3  # the third step of each of three epochs
+    assert same(contents(tmp_path / "often"), contents(tmp_path / "whole"))
+
+
+def test_the_checkpoint_before_the_last_is_there_as_well(tmp_path: Path) -> None:
+    train(config(), out=tmp_path)
+    before = checkpoint.load(tmp_path / "checkpoint.previous.pt", KIND)
+    assert len(before["history"]) == 2
+    path = tmp_path / "checkpoint.pt"
+    wanted = contents(tmp_path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"checkpoint\.previous\.pt beside it .* rename it"):
+        train(config(), out=tmp_path, resume=True)
+    (tmp_path / "checkpoint.previous.pt").rename(path)
+    train(config(), out=tmp_path, resume=True)
+    assert same(contents(tmp_path), wanted)
+
+
+def test_spoiled_weights_are_never_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed_after(config(), tmp_path, 1)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+
+    def spoiling(shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+        model = net(shape, num_classes)
+        passes: list[int] = []
+
+        def spoil(module: nn.Module, given: object, out: object) -> None:
+            passes.append(1)
+            if len(passes) == 5:  # the last step of the epoch: no later loss shows it
+                with torch.no_grad():
+                    module[0].bias[0] = float("nan")  # type: ignore[index]
+
+        model.register_forward_hook(spoil)
+        return model
+
+    monkeypatch.setattr("d2lhelpers.train.learner.build_model", lambda name, *a: spoiling(*a))
+    with pytest.raises(TrainingError, match="the loss or a weight is no longer a finite number"):
+        train(config(), out=tmp_path, resume=True)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_another_environment_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = config(precision="auto")
+    monkeypatch.setattr("d2lhelpers.train.hardware.has_bfloat16", lambda device: True)
+    killed_after(settings, tmp_path, 1)
+    monkeypatch.setattr("d2lhelpers.train.hardware.has_bfloat16", lambda device: False)
+    monkeypatch.setattr("platform.python_version", lambda: "3.99")
+    with pytest.warns(UserWarning, match="another environment.*now 3.99"):
+        result = train(settings, out=tmp_path, resume=True)
+    assert result.environment["precision"] == "bfloat16"  # as the run was begun
+    assert [before["python"] != "3.99" for before in result.earlier_environments] == [True]
+
+
+def test_what_is_made_from_the_checkpoint_may_fail(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").mkdir(parents=True)
+    with pytest.warns(UserWarning, match="the checkpoint is written, but not all else"):
+        result = train(config(), out=tmp_path)
+    assert len(result.history) == 3
+    (tmp_path / "log.csv").rmdir()
+    train(config(), out=tmp_path, resume=True)
+    assert (tmp_path / "log.csv").is_file()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
 def test_asked_before_the_first_epoch_or_twice_it_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -296,7 +433,8 @@ def test_asked_before_the_first_epoch_or_twice_it_raises(
     monkeypatch.setitem(models.MODELS, "asking", asking)
     with pytest.raises(KeyboardInterrupt):
         train(config(model="asking"), out=tmp_path)
-    assert not (tmp_path / "checkpoint.pt").exists()
+    assert contents(tmp_path)["history"] == []
+    tmp_path = tmp_path / "twice"
 
     def twice(epoch: Epoch) -> None:
         for _ in range(2):
@@ -372,11 +510,15 @@ def test_registering() -> None:
         registry.register_data("few")(tiny)
 
 
-@pytest.mark.parametrize("name", ["mlp", "conv1", "conv2", "conv2-fc2", "conv2-dropout", "small"])
+@pytest.mark.parametrize("name", models.MODELS)
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32)])
-def test_every_model_takes_every_image(name: str, shape: tuple[int, int, int]) -> None:
-    model = models.build_model(name, shape, 7)
-    assert model(torch.zeros(2, *shape)).shape == (2, 7)
+def test_a_model_takes_an_image_or_says_why_not(name: str, shape: tuple[int, int, int]) -> None:
+    if name in ("lenet", "quick", "compact") and shape[1] == 8:
+        with pytest.raises(ValueError, match="of at least 16×16|are too small for this model"):
+            models.build_model(name, shape, 7)
+    else:
+        model = models.build_model(name, shape, 7)
+        assert model(torch.zeros(2, *shape)).shape == (2, 7)
 
 
 def test_the_networks_of_the_ladder_have_the_published_sizes() -> None:
@@ -388,6 +530,9 @@ def test_the_networks_of_the_ladder_have_the_published_sizes() -> None:
     assert parameters("conv2") == 520 + 40 * (20 * 25 + 1) + 40 * 16 * 100 + 100 + 1010
     assert parameters("conv2-relu") == parameters("conv2")
     assert parameters("conv2-fc2") == parameters("conv2") + 100 * 101
+    assert parameters("small") == 35_354
+    assert parameters("quick") == 66_346
+    assert parameters("compact") == 172_282
     # As PyTorch's tutorial on CIFAR-10 counts it.
     assert parameters("lenet", (3, 32, 32)) == 62_006
 

@@ -45,7 +45,7 @@ def config(**settings: Any) -> Config:
     return Config(**(given | settings))
 
 
-ALL_CHANGES = Augmentation(shift=1, rotate=10, scale=0.1, shear=5, flip=True, cutout=2)
+ALL_CHANGES = Augmentation(shift=1, rotate=10, scale=0.1, shear=5, elastic=0.3, flip=True, cutout=2)
 
 
 def same(first: object, second: object) -> bool:

@@ -43,7 +43,13 @@ def mirror(images: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     return images.gather(3, columns[:, None, None].expand(images.shape))
 
 
-def warp(images: torch.Tensor, matrices: torch.Tensor, fill: float = 0.0) -> torch.Tensor:
+def warp(
+    images: torch.Tensor,
+    matrices: torch.Tensor,
+    fill: float = 0.0,
+    *,
+    field: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Take each pixel from another place, interpolating bilinearly.
 
     Args:
@@ -51,6 +57,9 @@ def warp(images: torch.Tensor, matrices: torch.Tensor, fill: float = 0.0) -> tor
         matrices: of the images' dtype, shape (n, 2, 3): pixel (x, y), counted from the center, y
             downward, comes from matrix @ (x, y, 1).
         fill: the finite value of what comes in from outside.
+        field: of the images' dtype, shape (n, 2, rows, columns): how many pixels further right and
+            further down it comes from, at points spread evenly from corner to corner; between them
+            the values change smoothly (bicubic interpolation).
 
     Returns:
         Shape (n, C, H, W).
@@ -62,7 +71,13 @@ def warp(images: torch.Tensor, matrices: torch.Tensor, fill: float = 0.0) -> tor
     # slower on a CPU.)
     half_sizes = torch.tensor([[2 / width], [2 / height]], dtype=images.dtype, device=images.device)
     m = (matrices * half_sizes)[:, :, :, None, None]  # (n, 2, 3, 1, 1)
-    grid = torch.stack([m[:, i, 0] * x + m[:, i, 1] * y + m[:, i, 2] for i in (0, 1)], 3)
+    places = [m[:, i, 0] * x + m[:, i, 1] * y + m[:, i, 2] for i in (0, 1)]  # 2 × (n, H, W)
+    if field is not None:
+        smooth = functional.interpolate(
+            field * half_sizes[:, :, None], (height, width), mode="bicubic", align_corners=True
+        )
+        places = [place + smooth[:, i] for i, place in enumerate(places)]
+    grid = torch.stack(places, 3)
     # Outside is 0 for grid_sample: with the fill subtracted that is the fill.
     shifted = images - fill if fill else images
     warped = functional.grid_sample(shifted, grid, align_corners=False)

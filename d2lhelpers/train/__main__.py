@@ -13,8 +13,8 @@ import tyro
 from ..data import DamagedDataError, DataNotFoundError
 from .config import Config
 from .datasets import DATA
-from .models import MODELS
-from .processes import from_environment
+from .models import MODELS, require_trusted
+from .processes import from_environment, is_lost_connection
 from .recipes import RECIPES
 from .results import Epoch
 from .run import CheckpointError, TrainingError, run, stored_config
@@ -57,6 +57,7 @@ class Command:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status: 0, 1 failed, 2 wrong use, 130 stopped."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    begun: list[bool] = []
     try:
         command = _parse(arguments)
         if command.models:
@@ -69,15 +70,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             device=command.device,
             test=command.test,
             progress=command.progress,
+            on_start=lambda: begun.append(True),
             on_epoch=lambda epoch: print(_line(epoch, command.settings.epochs), flush=True),
         )
     except (TypeError, ValueError, FileExistsError, DataNotFoundError) as error:
+        if begun:  # not a matter of settings: a mistake in a model, say
+            raise
         wrong_data = isinstance(error, CheckpointError | DamagedDataError | DataNotFoundError)
         return _say(error, 1 if wrong_data else 2)
     except TrainingError as error:
         return _say(error, 1)
     except RuntimeError as error:
-        if not from_environment().together:
+        if not is_lost_connection(error):
             raise
         return _say(f"the processes lost each other: {error}\n{_advice(arguments)}", 1)
     except KeyboardInterrupt:
@@ -103,34 +107,46 @@ def _parse(arguments: Sequence[str]) -> Command:
     first.add_argument("--out", type=Path)
     first.add_argument("--resume", action="store_true")
     first.add_argument("--recipe")
+    first.add_argument("--model")
     first.add_argument("--config-file", "--config_file", type=Path)
     try:
         named, _ = first.parse_known_args(arguments)
-        base = _base(named.out, named.resume, named.recipe, named.config_file)
     except argparse.ArgumentError:
-        base = Config()  # tyro explains it better
+        named = first.parse_args([])  # tyro explains it better
+    base = _base(named)
     # tyro stops the program with status 2 where an option is wrong.
-    return tyro.cli(Command, prog=PROGRAM, args=list(arguments), default=Command(settings=base))
+    command = tyro.cli(Command, prog=PROGRAM, args=list(arguments), default=Command(settings=base))
+    if named.resume and command.settings == Config() and stored_config(named.out) is None:
+        raise ValueError(f"there is no run to resume in {named.out}")
+    return command
 
 
-def _base(out: Path | None, resume: bool, recipe: str | None, config_file: Path | None) -> Config:
+def _base(named: argparse.Namespace) -> Config:
     """The settings that the command line changes."""
-    if recipe is not None and config_file is not None:
+    if named.recipe is not None and named.config_file is not None:
         raise ValueError("--recipe and --config-file both name settings; give one of them")
-    if resume and out is None:
+    if named.resume and named.out is None:
         raise ValueError("--resume needs --out, the folder of the run")
-    if resume and out is not None and recipe is None and config_file is None:
-        return stored_config(out) or Config()
-    if recipe is not None:
-        if recipe not in RECIPES:
-            raise ValueError(f"no recipe is called {recipe!r}; there are {', '.join(RECIPES)}")
-        return RECIPES[recipe]
-    if config_file is not None:
+    if named.recipe is not None:
+        if named.recipe not in RECIPES:
+            raise ValueError(
+                f"no recipe is called {named.recipe!r}; there are {', '.join(RECIPES)}"
+            )
+        return RECIPES[named.recipe]
+    base = None
+    if named.config_file is not None:
         try:
-            return Config.from_dict(json.loads(config_file.read_text(encoding="utf-8")))
+            base = Config.from_dict(json.loads(named.config_file.read_text(encoding="utf-8")))
         except (OSError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{config_file} holds no settings: {error}") from None
-    return Config()
+            raise ValueError(f"{named.config_file} holds no settings: {error}") from None
+    elif named.resume:
+        base = stored_config(named.out)
+    if base is None:
+        return Config()
+    # A file may be somebody else's, and importing the model that it names would run his code.
+    if base.model not in MODELS and named.model is None:
+        require_trusted(base.model, None)
+    return base
 
 
 def _lists() -> str:

@@ -12,6 +12,8 @@ import torch
 from ..data.geometry import cover, mirror, warp, windows_at
 from .config import Augmentation
 
+ELASTIC_GRID = (5, 5)
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -20,6 +22,7 @@ class Changes:
     Args:
         shift: int64, shape (n, 2), pixels downward and to the right.
         matrices: float32, shape (n, 2, 3), as `warp` takes them; with it, shift is part of it.
+        field: float32, shape (n, 2, 5, 5), as `warp` takes it; matrices go with it.
         flip: bool, shape (n,).
         center: int64, shape (n, 2), row and column of the covered square.
     """
@@ -27,6 +30,7 @@ class Changes:
     settings: Augmentation
     shift: torch.Tensor | None = None
     matrices: torch.Tensor | None = None
+    field: torch.Tensor | None = None
     flip: torch.Tensor | None = None
     center: torch.Tensor | None = None
 
@@ -53,7 +57,8 @@ class Changes:
             images = mirror(images, self.flip[rows])
         scaled = images.float() / 255
         if self.matrices is not None:
-            scaled = warp(scaled, self.matrices[rows])
+            field = None if self.field is None else self.field[rows]
+            scaled = warp(scaled, self.matrices[rows], field=field)
         normalized = (scaled - mean) / std
         if self.center is not None:
             normalized = cover(normalized, self.center[rows], self.settings.cutout)
@@ -79,11 +84,14 @@ def draw_changes(
     if settings.shift:
         span = (-settings.shift, settings.shift + 1)
         drawn["shift"] = torch.randint(*span, (count, 2), generator=generator)
-    if settings.rotate or settings.scale or settings.shear:
+    if settings.rotate or settings.scale or settings.shear or settings.elastic:
         angle = evenly(math.radians(settings.rotate)) if settings.rotate else torch.zeros(count)
         factor = 1 + evenly(settings.scale) if settings.scale else torch.ones(count)
         slant = evenly(math.radians(settings.shear)) if settings.shear else torch.zeros(count)
         drawn["matrices"] = inverse_matrices(angle, factor, slant.tan(), drawn.pop("shift", None))
+    if settings.elastic:
+        noise = torch.randn(count, 2, *ELASTIC_GRID, generator=generator)
+        drawn["field"] = settings.elastic * noise
     if settings.flip:
         drawn["flip"] = torch.rand(count, generator=generator) < 0.5
     if settings.cutout:

@@ -1,10 +1,15 @@
 """Checkpoints: whole files or none, and nothing in them but tensors and plain values."""
 
+import contextlib
 import os
 import pickle
+import re
+import shutil
 import zipfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -30,11 +35,36 @@ def save(path: Path, kind: str, contents: dict[str, Any]) -> None:
     """
     _require_plain(contents, kind)
     record = {"format": FORMAT, "version": VERSION, "kind": kind, **contents}
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with writing(path) as file:
         torch.save(record, file)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of `path` when it is whole and on the disk."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        yield file
         file.flush()
         os.fsync(file.fileno())
     _sync_folder(path.parent)
+
+
+def keep_previous(path: Path) -> None:
+    """Give the file, if there is one, a second name, so that it outlives the next one.
+
+    At every moment there is a whole file called `path`.
+    """
+    if path.exists():
+        with replacing(previous(path)) as temporary:
+            try:
+                os.link(path, temporary)
+            except OSError:  # a file system without links
+                shutil.copyfile(path, temporary)
+
+
+def previous(path: Path) -> Path:
+    """What the checkpoint before this one is called."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
 def load(path: Path, kind: str) -> dict[str, Any]:
@@ -52,18 +82,20 @@ def load(path: Path, kind: str) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:  # torch.load itself does not look at the checksums
             broken = archive.testzip()
         if broken:
-            raise CheckpointError(f"{path} is damaged: the checksum of {broken} does not match")
+            raise CheckpointError(
+                f"{path} is damaged: the checksum of {broken} does not match{_advice(path)}"
+            )
         record = torch.load(path, map_location="cpu", weights_only=True)
     except zipfile.BadZipFile as error:
         raise CheckpointError(
-            f"{path} is no checkpoint, or its end is missing ({error}); delete it or take a copy"
+            f"{path} is no checkpoint, or its end is missing ({error}){_advice(path)}"
         ) from None
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{path} holds more than tensors and plain values; loading it could run foreign code, "
             "and is refused"
         ) from None
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError, zlib.error) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{path} cannot be read: {error}") from None
@@ -76,6 +108,12 @@ def load(path: Path, kind: str) -> dict[str, Any]:
     if record.get("kind") != kind:
         raise CheckpointError(f"{path} holds {record.get('kind')!r}, not {kind!r}")
     return record
+
+
+def _advice(path: Path) -> str:
+    """What to do about a damaged file."""
+    older = previous(path)
+    return f"; {older.name} beside it is the one before: rename it" if older.exists() else ""
 
 
 def _require_plain(value: object, place: str) -> None:
@@ -93,8 +131,10 @@ def _require_plain(value: object, place: str) -> None:
 
 def remove_unfinished(path: Path) -> None:
     """Delete what a killed process left of files that were to take the place of `path`."""
-    for leftover in path.parent.glob(f"{path.name}.*.tmp"):
-        leftover.unlink(missing_ok=True)
+    pattern = re.compile(re.escape(path.name) + r"\.\d+\.\d+\.tmp")
+    for leftover in path.parent.iterdir():
+        if pattern.fullmatch(leftover.name):
+            leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

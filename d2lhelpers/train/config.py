@@ -18,6 +18,8 @@ class Augmentation:
         rotate: up to this many degrees to either side.
         scale: larger or smaller by up to this share, 0.1 for 10%.
         shear: slanted by up to this many degrees to either side.
+        elastic: bent like rubber: points of a 5×5 grid over the image move by a normal deviate with
+            this standard deviation in pixels, what lies between them with them.
         flip: exchange left and right in half of the images.
         cutout: side in pixels of a square that is covered with the mean color; 0 for none.
 
@@ -29,6 +31,7 @@ class Augmentation:
     rotate: float = 0.0
     scale: float = 0.0
     shear: float = 0.0
+    elastic: float = 0.0
     flip: bool = False
     cutout: int = 0
 
@@ -38,6 +41,7 @@ class Augmentation:
         _require_range("augment.rotate", self.rotate, low=0, high=180)
         _require_range("augment.scale", self.scale, low=0, below=1)
         _require_range("augment.shear", self.shear, low=0, below=90)
+        _require_range("augment.elastic", self.elastic, low=0)
         _require_range("augment.cutout", self.cutout, low=0)
 
 

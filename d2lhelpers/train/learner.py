@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,11 +27,33 @@ class TrainingError(RuntimeError):
     """A run that cannot start or go on, and why."""
 
 
+class Interrupted(Exception):
+    """An epoch was left before its end."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of an epoch that is done.
+
+    Args:
+        generator: the state at its beginning, from which order and augmentation are drawn.
+        steps: how many are done.
+        loss, right: their sums of losses and of right answers.
+        seconds: they took.
+    """
+
+    generator: torch.Tensor
+    steps: int = 0
+    loss: float = 0.0
+    right: float = 0.0
+    seconds: float = 0.0
+
+
 class Learner:
     """Model, optimizer, schedule and data of a run.
 
     Seeded alike it learns the same on a CPU, bit by bit, whether or not it is taken apart by
-    `state` and put together by `restore` between two epochs. PyTorch's global generator is seeded:
+    `state` and put together by `restore` between two steps. PyTorch's global generator is seeded:
     call it where that may be.
 
     Args:
@@ -76,6 +99,8 @@ class Learner:
             rule = swa_utils.get_ema_multi_avg_fn(config.ema)
             self.average = swa_utils.AveragedModel(self.model, multi_avg_fn=rule, use_buffers=True)
         self._step_model = self._wrapped()
+        self.exact = torch.float32 if device.type == "mps" else torch.float64
+        self.part: Part | None = None  # of an epoch that was interrupted
         self.generator = torch.Generator().manual_seed(config.seed)  # the same in all processes
         torch.manual_seed((config.seed + 1_000_003 * (1 + processes.rank)) % 2**63)  # for dropout
 
@@ -93,23 +118,30 @@ class Learner:
         """The model that is validated and kept: the moving average where there is one."""
         return self.average.module if self.average is not None else self.model
 
-    def train_epoch(self, after_step: Callable[[], object]) -> tuple[float, float, float]:
+    def train_epoch(self, go_on: Callable[[], bool]) -> tuple[float, float, float]:
         """Go through the training images once: (mean loss, accuracy, seconds).
 
+        An epoch that was interrupted goes on where it was.
+
         Args:
-            after_step: called after each step.
+            go_on: asked after each step.
 
         Raises:
-            TrainingError: when the loss is no longer finite.
+            Interrupted: when the answer was no; `state` then holds the part of the epoch.
+            TrainingError: when loss or parameters are no longer finite.
         """
-        config, start = self.config, time.perf_counter()
+        config, count = self.config, len(self.train)
+        if self.part is None:
+            self.part = Part(self.generator.get_state())
+        part, start = self.part, time.perf_counter()
+        self.generator.set_state(part.generator)
         self._step_model.train()
         size = (self.train.images.shape[2], self.train.images.shape[3])
-        order = torch.randperm(len(self.train), generator=self.generator).to(self.device)
-        changes = draw_changes(config.augment, len(self.train), size, self.generator, self.device)
-        total = torch.zeros(2, dtype=torch.float64 if self.device.type != "mps" else None)
-        total = total.to(self.device)  # sums of losses and of right answers
-        for step in range(self.steps):
+        order = torch.randperm(count, generator=self.generator).to(self.device)
+        changes = draw_changes(config.augment, count, size, self.generator, self.device)
+        # Sums of losses and of right answers.
+        total = torch.tensor([part.loss, part.right], dtype=self.exact, device=self.device)
+        for step in range(part.steps, self.steps):
             batch = order[step * config.batch_size : (step + 1) * config.batch_size]
             rows = self.processes.share(batch)
             images = self.train.images.index_select(0, rows)
@@ -131,17 +163,24 @@ class Learner:
             # Alone only: a process that gives up by itself would leave the others waiting.
             if step % CHECK_EVERY == 0 and not self.processes.together:
                 self._require_finite(total)
-            after_step()
+            if not go_on() and step + 1 < self.steps:
+                loss_sum, right = total.tolist()
+                seconds = part.seconds + time.perf_counter() - start
+                self.part = Part(part.generator, step + 1, loss_sum, right, seconds)
+                raise Interrupted
+        self.part = None
         self.processes.add_up(total)
         self._require_finite(total)
+        for tensor in self.model.state_dict().values():  # the last step may have spoiled them
+            self._require_finite(tensor)
         loss_sum, right = total.tolist()
-        seen = self.steps * config.batch_size
-        return loss_sum / seen, right / seen, time.perf_counter() - start
+        seen, seconds = self.steps * config.batch_size, part.seconds + time.perf_counter() - start
+        return loss_sum / seen, right / seen, seconds
 
-    def _require_finite(self, total: torch.Tensor) -> None:
-        if not bool(total.isfinite().all()):
+    def _require_finite(self, values: torch.Tensor) -> None:
+        if not bool(values.isfinite().all()):
             raise TrainingError(
-                f"the loss is no longer a finite number at a learning rate of "
+                f"the loss or a weight is no longer a finite number at a learning rate of "
                 f"{self.learning_rate:.2g}: the training diverged; try a smaller lr"
             )
 
@@ -157,6 +196,8 @@ class Learner:
         The images are shared among the processes; all get the same result.
         """
         model = self.kept
+        # Batch normalization on CPUs counts in each process by itself: number 0's is kept.
+        self.processes.equalize(model.buffers())
         was_training = model.training
         model.eval()
         rows = self.processes.share(torch.arange(len(split)))
@@ -189,6 +230,7 @@ class Learner:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "generator": self.generator.get_state(),
+            "part": None if self.part is None else vars(self.part).copy(),
             "random": self.processes.gather(random),
         }
 
@@ -208,6 +250,7 @@ class Learner:
             self.optimizer.load_state_dict(state["optimizer"])
             self.scheduler.load_state_dict(state["scheduler"])
             self.generator.set_state(state["generator"])
+            self.part = None if state["part"] is None else Part(**state["part"])
             random = state["random"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint does not fit this model: {error}") from None

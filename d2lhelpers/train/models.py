@@ -11,6 +11,8 @@ from typing import TypeVar
 
 from torch import nn
 
+from ..resnet import residual_net, resnet18, resnet34
+
 Shape = tuple[int, int, int]
 Builder = Callable[[Shape, int], nn.Module]
 AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
@@ -54,6 +56,24 @@ def build_model(name: str, shape: Shape, num_classes: int) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise TypeError(f"model {name!r} must be a torch.nn.Module, got {type(model).__name__}")
     return model
+
+
+def require_trusted(stored: str, given: str | None) -> str:
+    """The name of a model that a file holds; one of your own must be given as well.
+
+    Whoever wrote the file chose the name, and importing it would run what it leads to.
+
+    Raises:
+        ValueError: when it is not registered and not the one given, or another one is given.
+    """
+    if given is not None and given != stored:
+        raise ValueError(f"the file holds the model {stored!r}, not {given!r}")
+    if given is None and stored not in MODELS:
+        raise ValueError(
+            f"the file holds the model {stored!r}, which is none of the trainer's; if you trust "
+            "it, name it (--model, model=)"
+        )
+    return stored
 
 
 def _import(name: str) -> Builder:
@@ -168,25 +188,54 @@ def lenet(shape: Shape, num_classes: int) -> nn.Module:
     )
 
 
-def _convolution(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
-    """A 3×3 convolution, batch normalization and ReLU; the size is kept, or divided by stride."""
-    convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+def stack(
+    shape: Shape, num_classes: int, *, layers: Sequence[tuple[int, int, int, int]]
+) -> nn.Module:
+    """Convolutions with batch normalization and ReLU, a mean over the image, a linear layer.
 
+    Args:
+        shape: (C, H, W) of an image.
+        num_classes: the number of logits.
+        layers: feature maps, kernel, stride and padding of each convolution.
 
-@register_model("small")
-def small(shape: Shape, num_classes: int) -> nn.Module:
-    """Six 3×3 convolutions with batch normalization, two of stride 2, and a mean over the image.
-
-    It takes images of any size and has 36,000 parameters.
+    Raises:
+        ValueError: when the images are too small.
     """
-    layers = [
-        *_convolution(shape[0], 16),
-        *_convolution(16, 16),
-        *_convolution(16, 32, stride=2),
-        *_convolution(32, 32),
-        *_convolution(32, 32, stride=2),
-        *_convolution(32, 32),
-        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, num_classes)),
-    ]
-    return initialize(nn.Sequential(*layers), "relu")
+    depth, *size = shape
+    parts: list[nn.Module] = []
+    for maps, kernel, stride, padding in layers:
+        size = [(n + 2 * padding - kernel) // stride + 1 for n in size]
+        if min(size) < 1:
+            raise ValueError(f"images of {shape[1]}×{shape[2]} are too small for this model")
+        # The normalization subtracts what a bias would add.
+        parts.append(nn.Conv2d(depth, maps, kernel, stride, padding, bias=False))
+        parts += [nn.BatchNorm2d(maps), nn.ReLU(inplace=True)]
+        depth = maps
+    parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(depth, num_classes)]
+    return initialize(nn.Sequential(*parts), "relu")
+
+
+_SMALL = ((16, 3, 1, 1), (16, 3, 1, 1), (32, 3, 2, 1), (32, 3, 1, 1), (32, 3, 2, 1), (32, 3, 1, 1))
+_QUICK = ((32, 5, 2, 0), (32, 3, 1, 1), (64, 3, 2, 1), (64, 3, 1, 0))
+_COMPACT = (
+    *((16, 3, 1, 0), (32, 3, 2, 0), (32, 3, 1, 1)),
+    *((64, 3, 2, 1), (96, 3, 1, 1), (96, 3, 1, 0)),
+)
+MODELS |= {
+    "small": partial(stack, layers=_SMALL),  # 35,000 parameters, takes images of any size
+    "quick": partial(stack, layers=_QUICK),  # 66,000, for MNIST in seconds
+    "compact": partial(stack, layers=_COMPACT),  # 172,000, for MNIST in minutes
+}
+
+
+def residual(shape: Shape, num_classes: int, *, build: Callable[..., nn.Module]) -> nn.Module:
+    """A residual network of chapter 26; images below 64×64 are not shrunk at its entrance."""
+    return build(num_classes, shape[0], small_images=min(shape[1:]) < 64)
+
+
+MODELS |= {
+    "resnet18": partial(residual, build=resnet18),
+    "resnet34": partial(residual, build=resnet34),
+    # Three stages of one block, from 32 channels to 128: 0.3 million parameters.
+    "resnet8": partial(residual, build=partial(residual_net, (1, 1, 1), num_channels=32)),
+}

@@ -7,7 +7,7 @@ the model stay equal.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,12 @@ class Processes:
             distributed.all_reduce(values)
         return values
 
+    def equalize(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Give all processes the values of number 0, in place."""
+        if self.together:
+            for tensor in tensors:
+                distributed.broadcast(tensor, 0)
+
     def gather(self, value: Any) -> list[Any]:
         """The value of each process, in the order of their numbers, in every process."""
         if not self.together:
@@ -80,3 +86,11 @@ def joined(processes: Processes, device: torch.device) -> Iterator[None]:
         yield
     finally:
         distributed.destroy_process_group()
+
+
+def is_lost_connection(error: RuntimeError) -> bool:
+    """Whether this says that another process of the job is gone."""
+    lost = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe")
+    return distributed.is_available() and (
+        isinstance(error, distributed.DistError) or any(word in str(error) for word in lost)
+    )

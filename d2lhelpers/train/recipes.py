@@ -23,6 +23,9 @@ def _rung(model: str, lr: float, epochs: int = 12, **settings: Any) -> Config:
     )
 
 
+# Shifted, turned, enlarged and slanted a little; a digit stays what it is.
+_WARPED = Augmentation(shift=2, rotate=12, scale=0.12, shear=8)
+
 RECIPES: dict[str, Config] = {
     # The ladder of chapter 24, a new idea on each rung; benchmarks/mnist_ladder.py climbs it.
     "mnist-mlp": _rung("mlp", 0.01, epochs=20),
@@ -32,6 +35,45 @@ RECIPES: dict[str, Config] = {
     "mnist-shifts": _rung("conv2-relu", 0.003, augment=Augmentation(shift=1)),
     "mnist-fc2": _rung("conv2-fc2", 0.003, augment=Augmentation(shift=1)),
     "mnist-dropout": _rung("conv2-dropout", 0.002, augment=Augmentation(shift=1)),
+    # Beyond the ladder; benchmarks/mnist_beyond.py runs these. All 60,000 images, the last epoch.
+    "mnist-seconds": Config(
+        model="quick",
+        data="mnist",
+        validation=0,
+        epochs=1,
+        optimizer="adamw",
+        lr=0.01,
+        weight_decay=0.05,
+        warmup=0.25,
+        precision="auto",
+        channels_last=True,
+    ),
+    "mnist-minutes": Config(
+        model="compact",
+        data="mnist",
+        validation=0,
+        epochs=7,
+        batch_size=128,
+        warmup=0.25,
+        label_smoothing=0.05,
+        ema=0.998,
+        precision="auto",
+        channels_last=True,
+        augment=Augmentation(shift=1, rotate=10, scale=0.1, shear=5),
+    ),
+    "mnist-best": Config(
+        model="compact",
+        data="mnist",
+        validation=0,
+        epochs=24,
+        batch_size=128,
+        warmup=0.25,
+        label_smoothing=0.05,
+        ema=0.998,
+        precision="auto",
+        channels_last=True,
+        augment=_WARPED,
+    ),
     # PyTorch's tutorial on CIFAR-10: about 55% after two epochs.
     "lenet-cifar10": Config(
         model="lenet",

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.cache import replacing
+from .checkpoint import writing
 from .config import Config
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Result:
         parameters: how many numbers the model learned.
         seconds: of all training steps, without data loading and validation.
         environment: device, precision, processes, threads, versions.
+        earlier_environments: others in which parts of a resumed run were computed.
         trained: the model that is kept, ready to predict.
     """
 
@@ -61,6 +62,7 @@ class Result:
     parameters: int
     seconds: float
     environment: dict[str, Any]
+    earlier_environments: list[dict[str, Any]]
     trained: "Trained" = field(repr=False, compare=False)
 
     @property
@@ -79,6 +81,7 @@ class Result:
             "parameters": self.parameters,
             "seconds": round(self.seconds, 2),
             "environment": self.environment,
+            "earlier_environments": self.earlier_environments,
         }
 
 
@@ -98,8 +101,8 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or leave the old one."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    with writing(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def draw_curves(path: Path, history: list[Epoch]) -> None:
@@ -121,5 +124,5 @@ def draw_curves(path: Path, history: list[Epoch]) -> None:
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
         axes.legend()
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    with writing(path) as file:
+        figure.savefig(file, format="svg", metadata={"Date": None})

@@ -1,9 +1,12 @@
 """A whole run: epochs, checkpoints, the log, and the model that is kept."""
 
 import contextlib
+import json
 import os
 import platform
 import time
+import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +21,7 @@ from .checkpoint import CheckpointError
 from .config import Config
 from .datasets import load_data
 from .hardware import choose_device
-from .learner import Learner, TrainingError
+from .learner import Interrupted, Learner, TrainingError
 from .models import build_model
 from .processes import Processes, from_environment, joined
 from .results import Epoch, Result, draw_curves, write_json, write_log
@@ -28,7 +31,18 @@ from .trained import Trained
 __all__ = ["CHECKPOINT", "TrainingError", "run", "stored_config"]
 
 KIND = "run in progress"
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT, SETTINGS, BEST = "checkpoint.pt", "config.json", "best.pt"
+LOG, CURVES, RESULT = "log.csv", "curves.svg", "result.json"
+FILES = (
+    CHECKPOINT,
+    checkpoint.previous(Path(CHECKPOINT)).name,
+    SETTINGS,
+    BEST,
+    LOG,
+    CURVES,
+    RESULT,
+)
+SAVE_AFTER = 600.0  # seconds, in the middle of an epoch
 REDRAW_AFTER = 20.0  # seconds; a picture costs as much as a short epoch
 
 
@@ -40,15 +54,17 @@ def run(
     device: str = "auto",
     test: bool = True,
     progress: bool = True,
+    on_start: Callable[[], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Result:
     """Train a model, validate it after each epoch, and keep the best.
 
-    In the folder `out` there are afterwards `checkpoint.pt` (all that is needed to go on),
-    `best.pt` (the kept model, for `load`), `log.csv`, `curves.svg`, `config.json` and
-    `result.json`. Each is replaced as a whole after each epoch, the checkpoint first: a run that is
-    killed loses the epoch it was in and nothing else. Started by torchrun, all processes train one
-    model and number 0 alone writes.
+    In the folder `out` there are afterwards `checkpoint.pt` (all that is needed to go on) and
+    `checkpoint.previous.pt` (the one before), `best.pt` (the kept model, for `load`), `log.csv`,
+    `curves.svg`, `config.json` and `result.json`. Each is replaced as a whole, the checkpoint
+    first, after each epoch and, in a process that trains alone, every ten minutes and when it is
+    asked to stop: a run that is killed loses what came after that and nothing else. Started by
+    torchrun, all processes train one model and number 0 alone writes.
 
     Args:
         config: the settings.
@@ -57,6 +73,7 @@ def run(
         device: auto, cpu, cuda, cuda:1 or mps.
         test: whether the kept model meets the test images, once, at the end.
         progress: whether a progress bar is shown.
+        on_start: called once, when all settings fit and the training begins.
         on_epoch: called after each epoch, in process number 0.
 
     Returns:
@@ -67,7 +84,7 @@ def run(
         FileExistsError: when `out` holds a run and `resume` is False.
         CheckpointError: when its checkpoint is damaged, or of another run.
         KeyboardInterrupt: when it is asked to stop before any epoch is finished, or twice.
-        TrainingError: when the loss is no longer finite, or another process trains there.
+        TrainingError: when a number is no longer finite, or another process trains there.
         ValueError: when the settings do not fit the data or this machine.
     """
     processes = from_environment()
@@ -78,34 +95,40 @@ def run(
         _occupied(Path(out) if out is not None and processes.leads else None) as folder,
         torch.random.fork_rng(gpus),
     ):
-        stored = None
-        if out is not None:
-            stored = _stored(Path(out), config, resume)
+        stored = None if out is None else _stored(Path(out), config, resume)
         dataset = load_data(config.data, config.validation)
         session = _Session(config, dataset, Learner(config, dataset, where, processes), folder)
         if stored is not None:
             session.restore(stored)
+        if folder is not None:
+            session.begin(folder)
+        if on_start is not None:
+            on_start()
         with stop_requests() as request:
             finished = session.train(progress, on_epoch, request)
             return session.finish(test=test and finished)
 
 
 def stored_config(out: str | os.PathLike[str]) -> Config | None:
-    """The settings of the run in a folder; None where there is no checkpoint.
+    """The settings of the run in a folder, which may not have come to its first checkpoint.
+
+    Returns None where no run was begun.
 
     Raises:
         CheckpointError: when the checkpoint is damaged.
     """
-    path = Path(out) / CHECKPOINT
-    if not path.exists():
-        return None
-    return _config_in(path, checkpoint.load(path, KIND))
+    path, settings = Path(out) / CHECKPOINT, Path(out) / SETTINGS
+    if path.exists():
+        return _config_in(path, checkpoint.load(path, KIND)["config"])
+    if settings.exists():
+        return _config_in(settings, json.loads(settings.read_text(encoding="utf-8")))
+    return None
 
 
-def _config_in(path: Path, record: dict[str, Any]) -> Config:
+def _config_in(path: Path, values: Any) -> Config:
     try:
-        return Config.from_dict(record["config"])
-    except (KeyError, TypeError, ValueError) as error:
+        return Config.from_dict(values)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} has settings that this trainer has not: {error}") from None
 
 
@@ -119,7 +142,7 @@ def _stored(folder: Path, config: Config, resume: bool) -> dict[str, Any] | None
             f"{folder} holds a run already: resume it, or choose another folder for a new one"
         )
     record = checkpoint.load(path, KIND)
-    differences = _config_in(path, record).differences(config)
+    differences = _config_in(path, record["config"]).differences(config)
     if differences:
         raise CheckpointError(
             f"{path} belongs to a run with other settings ({'; '.join(differences)}); "
@@ -139,16 +162,9 @@ def _occupied(folder: Path | None) -> Iterator[Path | None]:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(folder / "run.lock", timeout=0):
-            for path in folder.iterdir():
-                if not path.name.endswith(".tmp"):
-                    checkpoint.remove_unfinished(path)
             yield folder
     except filelock.Timeout:
         raise TrainingError(f"another process is training in {folder}") from None
-
-
-class _Stopped(Exception):
-    """Leaves the epoch that is under way."""
 
 
 class _Session:
@@ -160,11 +176,20 @@ class _Session:
         self.config, self.dataset, self.learner, self.folder = config, dataset, learner, folder
         self.history: list[Epoch] = []
         self.best: dict[str, Any] | None = None  # epoch and parameters
+        self.earlier: list[dict[str, Any]] = []  # environments of parts of the run
         self._drawn = float("-inf")  # when the curves were drawn
+        self._saved = time.monotonic()  # when the checkpoint was written
+        self._data = _fingerprint(dataset)
 
     @property
     def processes(self) -> Processes:
         return self.learner.processes
+
+    def begin(self, folder: Path) -> None:
+        """Clear away what a killed process left, and say which run this is."""
+        for name in FILES:
+            checkpoint.remove_unfinished(folder / name)
+        write_json(folder / SETTINGS, self.config.as_dict())
 
     def train(
         self, progress: bool, on_epoch: Callable[[Epoch], object] | None, request: StopRequest
@@ -183,29 +208,37 @@ class _Session:
             disable=None if progress and self.processes.leads else True,  # None: on a terminal
         )
 
-        def after_step() -> None:
-            if request.made:
-                raise _Stopped
+        def go_on() -> bool:
             bar.update()
+            overdue = time.monotonic() - self._saved > SAVE_AFTER
+            # Several processes would have to agree on the step after which they stop.
+            return not request.made and (not overdue or self.processes.together)
 
         with bar:
-            for _ in range(left):
+            while len(self.history) < self.config.epochs:
                 bar.set_description(f"epoch {len(self.history) + 1}/{self.config.epochs}")
                 try:
-                    self._epoch(after_step)
-                except _Stopped:
+                    self._epoch(go_on)
+                except Interrupted:
+                    if not self.processes.together:
+                        self._save()
+                    if not request.made:
+                        continue
                     if not self.history:
                         raise KeyboardInterrupt from None
                     return False
-                self._write()
+                self._save()
+                self._show()
                 if on_epoch is not None and self.processes.leads:
                     with bar.external_write_mode():
                         on_epoch(self.history[-1])
+                if request.made and len(self.history) < self.config.epochs:
+                    return False
         return True
 
-    def _epoch(self, after_step: Callable[[], object]) -> None:
+    def _epoch(self, go_on: Callable[[], bool]) -> None:
         learner = self.learner
-        loss, accuracy, seconds = learner.train_epoch(after_step)
+        loss, accuracy, seconds = learner.train_epoch(go_on)
         validation: tuple[float | None, float | None] = (None, None)
         if len(self.dataset.validation):
             validation = learner.evaluate(learner.validation)
@@ -232,45 +265,59 @@ class _Session:
             -(before.validation_loss or 0),
         )
 
-    def _write(self) -> None:
-        """The checkpoint, then what can be made from it again."""
+    def _save(self) -> None:
+        """Write the checkpoint; the one before it stays as well."""
         state = self.learner.state()  # in all processes
+        self._saved = time.monotonic()
         if self.folder is None:
             return
         record = {
             "config": self.config.as_dict(),
-            "data": self._data(),
+            "data": self._data,
             "environment": self._environment(),
+            "earlier": self.earlier,
             "history": [asdict(epoch) for epoch in self.history],
             "best": self.best,
             **state,
         }
+        checkpoint.keep_previous(self.folder / CHECKPOINT)
         checkpoint.save(self.folder / CHECKPOINT, KIND, record)
-        self._write_the_rest(self.folder)
 
-    def _write_the_rest(self, folder: Path) -> None:
-        write_json(folder / "config.json", self.config.as_dict())
-        write_log(folder / "log.csv", self.history)
-        if time.monotonic() - self._drawn > REDRAW_AFTER:
-            self._draw(folder)
-        self._trained().save(folder / "best.pt")
-
-    def _draw(self, folder: Path) -> None:
-        draw_curves(folder / "curves.svg", self.history)
-        self._drawn = time.monotonic()
+    def _show(self, curves: bool = False) -> None:
+        """Write what can be made from the checkpoint again; failing at it does not stop a run."""
+        if self.folder is None or self.best is None:
+            return
+        curves = curves or time.monotonic() - self._drawn > REDRAW_AFTER
+        try:
+            write_log(self.folder / LOG, self.history)
+            self._trained().save(self.folder / BEST)
+            if curves:
+                draw_curves(self.folder / CURVES, self.history)
+                self._drawn = time.monotonic()
+        except OSError as error:
+            warnings.warn(f"the checkpoint is written, but not all else: {error}", stacklevel=2)
 
     def restore(self, record: dict[str, Any]) -> None:
-        """Go on from a checkpoint of this run."""
-        if record["data"] != self._data():
+        """Go on from a checkpoint of this run, in the number format in which it was begun."""
+        if record["data"] != self._data:
             raise CheckpointError(
-                f"the run was trained on {record['data']['name']} with "
-                f"{record['data']['train']:,} images, now there is {self.dataset!r}"
+                f"the run was trained on other data: {record['data']}, now there is {self._data}"
             )
         self.learner.restore(record)
+        self.learner.precision = record["environment"]["precision"]
         self.history = [Epoch(**epoch) for epoch in record["history"]]
         self.best = record["best"]
-        if self.folder is not None:
-            self._write_the_rest(self.folder)
+        before, now = record["environment"], self._environment()
+        self.earlier = record["earlier"]
+        changed = [f"{k} {before[k]}, now {now[k]}" for k in now if before.get(k) != now[k]]
+        if changed:
+            self.earlier = [*self.earlier, before]
+            warnings.warn(
+                f"the run goes on in another environment ({'; '.join(changed)}): its numbers may "
+                "differ in the last digits from those of an undisturbed run",
+                stacklevel=2,
+            )
+        self._show()
 
     def finish(self, test: bool) -> Result:
         """Put the kept parameters in place, test them, and write the result."""
@@ -289,12 +336,12 @@ class _Session:
             parameters=sum(p.numel() for p in trained.model.parameters()),
             seconds=sum(epoch.seconds for epoch in self.history),
             environment=self._environment(),
+            earlier_environments=self.earlier,
             trained=trained,
         )
-        if self.folder is not None:
-            self._draw(self.folder)
+        self._show(curves=True)
         if self.folder is not None and len(self.history) == self.config.epochs:
-            write_json(self.folder / "result.json", result.as_dict())
+            write_json(self.folder / RESULT, result.as_dict())
         return result
 
     def _trained(self) -> Trained:
@@ -308,14 +355,6 @@ class _Session:
         mean, std = (tuple(v.flatten().tolist()) for v in (self.learner.mean, self.learner.std))
         return Trained(model.eval(), self.config.model, shape, self.dataset.classes, mean, std)
 
-    def _data(self) -> dict[str, Any]:
-        """What a checkpoint remembers of the data, so that it is not resumed on other data."""
-        sizes = {
-            name: len(split)
-            for name, split in (("train", self.dataset.train), ("test", self.dataset.test))
-        }
-        return {"name": self.dataset.name, "shape": list(self.dataset.shape), **sizes}
-
     def _environment(self) -> dict[str, Any]:
         device = self.learner.device
         return {
@@ -326,3 +365,12 @@ class _Session:
             "torch": str(torch.__version__),
             "python": platform.python_version(),
         }
+
+
+def _fingerprint(dataset: ImageDataset) -> dict[str, Any]:
+    """What a checkpoint remembers of the data, so that a run is not resumed on other data."""
+    checksum = 0
+    for split in (dataset.train, dataset.validation, dataset.test):
+        for tensor in (split.images, split.labels):
+            checksum = zlib.crc32(tensor.numpy().tobytes(), checksum)
+    return {"name": dataset.name, "train": len(dataset.train), "checksum": f"{checksum:08x}"}

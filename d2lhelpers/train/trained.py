@@ -11,7 +11,7 @@ from torch import nn
 from ..arguments import require_shape, require_tensors
 from . import checkpoint
 from .checkpoint import CheckpointError
-from .models import Shape, build_model
+from .models import Shape, build_model, require_trusted
 
 KIND = "trained model"
 
@@ -78,11 +78,18 @@ class Trained:
         checkpoint.save(Path(path), KIND, contents)
 
 
-def load(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Trained:
+def load(
+    path: str | os.PathLike[str], device: str | torch.device = "cpu", *, model: str | None = None
+) -> Trained:
     """Read a model that a run kept: its folder, or the file `best.pt` in it.
 
-    A model of your own, `package.module:function`, is imported to build it: load such files only
-    where you trust that module. Nothing else in the file is run.
+    Nothing in the file is run, and nothing that it names is imported.
+
+    Args:
+        path: the file or the folder.
+        device: where the model goes.
+        model: the name of the model, to be given where it is one of your own,
+            `package.module:function`: that is imported, and must be what the file says.
 
     Raises:
         FileNotFoundError: when there is no such file.
@@ -92,14 +99,16 @@ def load(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Tr
     path = path / "best.pt" if path.is_dir() else path
     record = checkpoint.load(path, KIND)
     try:
-        shape = tuple(record["shape"])
-        model = build_model(record["name"], shape, len(record["classes"]))
-        model.load_state_dict(record["model"])
+        name, shape = require_trusted(str(record["name"]), model), tuple(record["shape"])
+        if len(shape) != 3 or not all(type(n) is int and n > 0 for n in shape):
+            raise ValueError(f"shape must be three positive numbers, got {shape}")
+        net = build_model(name, shape, len(record["classes"]))
+        net.load_state_dict(record["model"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path} does not fit its model: {error}") from None
     return Trained(
-        model.to(device).eval(),
-        record["name"],
+        net.to(device).eval(),
+        name,
         shape,
         tuple(record["classes"]),
         tuple(record["mean"]),
