@@ -1,19 +1,22 @@
 """Typical wrong answers to the exercises of chapter 21; each must be refused."""
 
 import copy
+import csv
 import io
+import json
 import math
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import nn, save
 from torch.nn import functional
 
-from d2lhelpers import load_digits
+from d2lhelpers import load_digits, train
 
 digits = load_digits()
 (X, y), (X_val, y_val) = (
@@ -21,7 +24,7 @@ digits = load_digits()
 )
 
 
-# ---- 21.2 ----------------------------------------------------------------------------------------
+# ---- 21.3 ----------------------------------------------------------------------------------------
 
 
 def naive(path, write):
@@ -85,7 +88,56 @@ def backup(path, write):
     naive(path, write)
 
 
-# ---- 21.3 ----------------------------------------------------------------------------------------
+def whole_then(finish):
+    """A whole file on the disk beside the old one, and a wrong last step."""
+
+    def replace_file(path, write):
+        unfinished = path.with_name(path.name + ".tmp")
+        try:
+            with unfinished.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            finish(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    return replace_file
+
+
+def delete_then_rename(unfinished, path):
+    path.unlink(missing_ok=True)
+    unfinished.rename(path)
+
+
+def aside_then_rename(unfinished, path):
+    aside = path.with_name("aside")
+    if path.exists():
+        os.replace(path, aside)
+    os.replace(unfinished, path)
+    aside.unlink(missing_ok=True)
+
+
+def rename_then_write(unfinished, path):
+    os.replace(unfinished, path)
+    path.write_bytes(path.read_bytes())
+
+
+def for_errors_only(path, write):
+    """Ctrl-C leaves the unfinished file."""
+    unfinished = path.with_name(path.name + ".tmp")
+    try:
+        with unfinished.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+    except Exception:
+        unfinished.unlink()
+        raise
+    os.replace(unfinished, path)
+
+
+# ---- 21.4 ----------------------------------------------------------------------------------------
 
 
 def plan(ints=True, bools=True, finite=True, choice=True, names=True, flags=True, frozen=True,
@@ -135,6 +187,7 @@ class Unchecked:
         return cls(**values)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Asserting(Unchecked):
     def __post_init__(self):
         assert self.epochs >= 1
@@ -144,7 +197,52 @@ class WithoutFromDict:
     pass
 
 
-# ---- 21.4 ----------------------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class NamingAll(Unchecked):
+    """One message for whatever is wrong."""
+
+    def __post_init__(self):
+        epochs = type(self.epochs) is int and self.epochs >= 1
+        lr = type(self.lr) in (int, float) and 0 < self.lr < math.inf
+        optimizer = self.optimizer in ("sgd", "adamw")
+        if not (epochs and lr and optimizer and type(self.flip) is bool):
+            raise ValueError("one of epochs, lr, optimizer, flip is wrong")
+
+
+# ---- 21.5 ----------------------------------------------------------------------------------------
+
+
+def lines(folder):
+    with (folder / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def bring_back(late=False, own=True, resume=True, anew=False, kept=None, only=False):
+    """The solution with one thing changed."""
+
+    def answer(folder):
+        before = len(lines(folder))
+        stored = json.loads((folder / "config.json").read_text())
+        if anew:
+            shutil.rmtree(folder)
+        config = train.Config.from_dict(stored if own else {})
+        result = train.run(config, out=folder, resume=resume, device="cpu", progress=False)
+        before = len(lines(folder)) if late else before
+        chosen = result.chosen if kept is None else kept(result)
+        return before if only else (before, chosen)
+
+    return answer
+
+
+def elsewhere(folder):
+    """The folder that was asked for stays as it is."""
+    with tempfile.TemporaryDirectory() as name:
+        copied = Path(name) / "copy"
+        shutil.copytree(folder, copied)
+        return bring_back()(copied)
+
+
+# ---- 21.6 ----------------------------------------------------------------------------------------
 
 
 class Unfaithful:
@@ -208,7 +306,7 @@ class Nothing(Unfaithful):
         self.num_done = 2
 
 
-# ---- 21.5 ----------------------------------------------------------------------------------------
+# ---- 21.7 ----------------------------------------------------------------------------------------
 
 
 def loop(left_out=(), safe=True, checked=True, seeded=True, plain=True, late=False, again=False,
@@ -269,6 +367,81 @@ def loop(left_out=(), safe=True, checked=True, seeded=True, plain=True, late=Fal
     return fit
 
 
+def saved_by(store):
+    """The loop, which writes its file by another function."""
+
+    def fit(path, seed, num_epochs, after_epoch):
+        def epoch_done():
+            store(torch.load(hidden, weights_only=True), path)
+            after_epoch()
+
+        hidden = path.with_name("hidden.pt")
+        return loop()(hidden, seed, num_epochs, epoch_done)
+
+    return fit
+
+
+def through_memory(contents, path):
+    memory = io.BytesIO()
+    torch.save(contents, memory)
+    path.write_bytes(memory.getvalue())
+
+
+def by_another_name(contents, path):
+    save(contents, path)
+
+
+def deleted_first(contents, path):
+    unfinished = path.with_name("unfinished")
+    torch.save(contents, unfinished)
+    path.unlink(missing_ok=True)
+    unfinished.rename(path)
+
+
+def replaying(path, seed, num_epochs, after_epoch):
+    """Only the number of epochs is stored; all of them are trained again."""
+    done = 0
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        if state["seed"] != seed:
+            raise ValueError("another seed")
+        done = state["done"]
+
+    def epoch_done():
+        epochs.append(None)
+        if len(epochs) > done:
+            unfinished = path.with_name("unfinished")
+            torch.save({"seed": seed, "done": len(epochs)}, unfinished)
+            os.replace(unfinished, path)
+            after_epoch()
+
+    epochs = []
+    with tempfile.TemporaryDirectory() as name:
+        return loop()(Path(name) / "run.pt", seed, max(num_epochs, done), epoch_done)
+
+
+def without_chance(falling):
+    """No data, no momentum, nothing drawn."""
+
+    def fit(path, seed, num_epochs, after_epoch):
+        weight, losses = torch.tensor(float(seed)), []
+        if path.exists():
+            state = torch.load(path, weights_only=True)
+            if state["seed"] != seed:
+                raise ValueError("another seed")
+            weight, losses = state["weight"], state["losses"]
+        while len(losses) < num_epochs:
+            weight = 1.5 * weight
+            losses.append(1.0 / (1 + len(losses)) if falling else 1.0)
+            unfinished = path.with_name("unfinished")
+            torch.save({"seed": seed, "weight": weight, "losses": losses}, unfinished)
+            os.replace(unfinished, path)
+            after_epoch()
+        return {"weight": weight}, losses
+
+    return fit
+
+
 def net_only(path, seed, num_epochs, after_epoch):
     """Half of the results."""
     return loop()(path, seed, num_epochs, after_epoch)[0]
@@ -281,8 +454,27 @@ def without_file(path, seed, num_epochs, after_epoch):
 ALL = {"net", "optimizer", "scheduler", "order", "dropout", "num_done"}
 A, B = {"net", "num_done"}, {"net", "optimizer", "dropout", "num_done"}
 
+BITS = {"threads", "noise", "version"}
+
 WRONG = {
     "21.1": [
+        ("ABC", BITS),
+        ("BC", BITS),
+        ("ABB", BITS),
+        ("ABBCC", BITS),
+        ("abbc", BITS),
+        (3, BITS),
+        ("ABBC", BITS - {"threads"}),
+        ("ABBC", BITS - {"noise"}),
+        ("ABBC", BITS - {"version"}),
+        ("ABBC", BITS | {"look"}),
+        ("ABBC", BITS | {"process"}),
+        ("ABBC", BITS | {"resume"}),
+        ("ABBC", BITS | {"seed"}),
+        ("ABBC", "noise"),
+        "ABBC",
+    ],
+    "21.2": [
         ({"net"}, B),
         (A | {"optimizer"}, B),
         (A | {"order"}, B),
@@ -297,7 +489,7 @@ WRONG = {
         (1, 2),
         3,
     ],
-    "21.2": [
+    "21.3": [
         naive,
         atomic(sync=False),
         atomic(flush=False),
@@ -309,10 +501,14 @@ WRONG = {
         synced_too_late,
         twice,
         backup,
+        whole_then(delete_then_rename),
+        whole_then(aside_then_rename),
+        whole_then(rename_then_write),
+        for_errors_only,
         lambda path, write: write(io.BytesIO()),
         "replace",
     ],
-    "21.3": [
+    "21.4": [
         plan(ints=False),
         plan(bools=False),
         plan(finite=False),
@@ -325,10 +521,24 @@ WRONG = {
         Unchecked,
         Asserting,
         WithoutFromDict,
+        NamingAll,
         plan()(),
         5,
     ],
-    "21.4": [
+    "21.5": [
+        bring_back(late=True),
+        bring_back(own=False),
+        bring_back(resume=False),
+        bring_back(anew=True),
+        bring_back(kept=lambda result: 0),
+        bring_back(kept=lambda result: result.chosen - 1),
+        bring_back(kept=lambda result: result.validation_accuracy),
+        bring_back(only=True),
+        elsewhere,
+        lambda folder: (len(lines(folder)), 1),
+        2,
+    ],
+    "21.6": [
         *(faithful((name,)) for name in ("net", "average", "optimizer", "num_done", "best")),
         faithful(("rng",)),
         faithful(("noise",)),
@@ -339,7 +549,7 @@ WRONG = {
         Nothing,
         faithful()(1),
     ],
-    "21.5": [
+    "21.7": [
         *(loop((name,)) for name in ("net", "optimizer", "order", "dropout", "done")),
         loop(safe=False),
         loop(checked=False),
@@ -351,6 +561,12 @@ WRONG = {
         loop(swallow=True),
         loop(use_seed=False),
         loop(calls=2),
+        saved_by(through_memory),
+        saved_by(by_another_name),
+        saved_by(deleted_first),
+        replaying,
+        without_chance(falling=False),
+        without_chance(falling=True),
         net_only,
         without_file,
         0.5,
