@@ -34,25 +34,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def expected_seconds(item: pytest.Item) -> float:
     """What the file of a test is known to take: a notebook says so, other files count as short."""
     if item.path.suffix != ".ipynb":
-        return 1000.0 if item.path.name == "test_exercises_four_ways.py" else 0.0
+        return 1000.0 if item.path.name == "test_exercise_answers.py" else 0.0
     try:
         metadata = json.loads(item.path.read_text(encoding="utf-8"))["metadata"]
         found = re.search(r"\d+", metadata["d2l"]["run_time"])
     except (ValueError, KeyError):
         return 1.0
     return float(found[0]) if found else 1.0
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
-    """`--dist loadscope`, except that the long runs of whole chapters may go to any worker."""
-    if config.getvalue("dist") != "loadscope":
-        return None
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Scheduling(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            if "test_exercises_four_ways.py::" in nodeid:
-                return nodeid
-            return super()._split_scope(nodeid)
-
-    return Scheduling(config, log)

@@ -11,6 +11,8 @@ cells and how it compares (so nbval is pinned, and `test_nbval_adapter.py` tests
   compared, but a missing picture is an error. All else is text: numbers with a decimal point agree
   within a tolerance (see `close`), every other character must be the same.
 - A kernel runs with one thread (`D2L_TEST_THREADS` asks for more) on the device `D2L_DEVICE` names.
+
+A chapter with exercises gets one more item, `exercises`, after its cells: see `Exercises`.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ import nbval.plugin
 import pytest
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
+from tests.chapters import checked_number, printed, tags
 from tools.notebook import kernel_environment, normal_outputs, notebook_client, plain
 
 # Float32 sums taken in another order differ by about 1e-5 of their value; some hundred optimizer
@@ -178,6 +182,25 @@ def shortened(text: str, lines: int = 25) -> str:
     return "\n".join(f"    {row[:200]}" for row in rows)
 
 
+# ---- The names of a kernel, kept and put back ----------------------------------------------------
+
+KEEP_NAMES = """
+def _keep(names):
+    import builtins, torch
+    builtins._before_exercises = dict(names), torch.get_rng_state()
+_keep(globals())
+"""
+PUT_BACK_NAMES = """
+def _put_back(names):
+    import builtins, torch
+    before, state = builtins._before_exercises
+    names.clear()
+    names.update(before)
+    torch.set_rng_state(state)
+_put_back(globals())
+"""
+
+
 # ---- nbval's classes, extended -------------------------------------------------------------------
 
 
@@ -188,8 +211,8 @@ class CellFailed(Exception):
 class Chapter(nbval.plugin.IPyNbFile):
     """A notebook: one kernel, cells in order."""
 
-    def collect(self) -> Iterator[CodeCell]:
-        """nbval's cells as ours, with nbval's reading of their tags."""
+    def collect(self) -> Iterator[CodeCell | Exercises]:
+        """nbval's cells as ours, with nbval's reading of their tags; then the exercises."""
         for found in super().collect():
             yield CodeCell.from_parent(
                 self,
@@ -198,6 +221,13 @@ class Chapter(nbval.plugin.IPyNbFile):
                 cell=found.cell,
                 options=found.options,
             )
+        if self.first_attempt is not None:
+            yield Exercises.from_parent(self, name="exercises")
+
+    @property
+    def first_attempt(self) -> int | None:
+        """Index of the first cell that waits for an answer."""
+        return next((i for i, cell in enumerate(self.nb.cells) if "attempt" in tags(cell)), None)
 
     def setup(self) -> None:
         """Start the kernel."""
@@ -217,9 +247,11 @@ class Chapter(nbval.plugin.IPyNbFile):
         """Stop the kernel."""
         self.closing.close()
 
-    def outputs_of(self, index: int) -> list[NotebookNode]:
+    def run_to(self, index: int) -> None:
         """Run up to and including cell `index` of the notebook what has not run yet."""
         while self.done <= index:
+            if self.done == self.first_attempt:
+                self.run_besides(KEEP_NAMES)
             cell = self.live.cells[self.done]
             self.done += 1
             if cell.cell_type == "code":
@@ -229,7 +261,13 @@ class Chapter(nbval.plugin.IPyNbFile):
                 except BaseException:
                     self.stopped = f"cell {self.done - 1} of the notebook stopped it"
                     raise
-        return self.live.cells[index].outputs
+
+    def run_besides(self, source: str, **metadata: Any) -> str:
+        """Run what is no cell of the notebook, or a cell once more: what it printed."""
+        cell = new_code_cell(source, metadata=metadata)
+        self.live.cells.append(cell)  # nbclient puts the result back at the cell's index
+        self.client.execute_cell(cell, len(self.live.cells) - 1)
+        return printed(cell)
 
 
 class CodeCell(nbval.plugin.IPyNbCell):
@@ -248,11 +286,11 @@ class CodeCell(nbval.plugin.IPyNbCell):
         if self.parent.stopped:
             pytest.skip(self.parent.stopped)
         try:
-            outputs = self.parent.outputs_of(index)
+            self.parent.run_to(index)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise CellFailed(self.report(plain(str(error)), outputs=False)) from None
         if self.options["check"]:
-            found = list(differences(self.cell.outputs, outputs))
+            found = list(differences(self.cell.outputs, self.parent.live.cells[index].outputs))
             if found:
                 raise CellFailed(self.report("\n\n".join(found), outputs=True))
 
@@ -274,6 +312,54 @@ class CodeCell(nbval.plugin.IPyNbCell):
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the cell is, for the test summary."""
         return self.path, 0, f"code cell [{self.cell_num + 1}]"
+
+
+class Exercises(pytest.Item):
+    """The exercises done two more ways, in the kernel in which the chapter has run.
+
+    Without solutions, every attempt must be reported as not attempted; without attempts, every
+    check must be ✓: no solution leans on its attempt. Each time the kernel's names and random
+    state first go back to what they were before the first attempt. What this cannot see: a cell
+    below that point that changes, in place, an object that an exercise uses.
+    """
+
+    parent: Chapter
+
+    def runtest(self) -> None:
+        """Do the exercises both ways."""
+        if self.parent.stopped:
+            pytest.skip(self.parent.stopped)
+        try:
+            self.parent.run_to(len(self.parent.nb.cells) - 1)
+            attempts, solutions = self.printed_by("attempt"), self.printed_by("solution")
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            raise CellFailed(f"{self.path}, exercises done anew\n{plain(str(error))}") from None
+        assert attempts == {number: f"… {number}: not attempted\n" for number in attempts}
+        assert {n: text.splitlines()[-1:] for n, text in solutions.items()} == {
+            number: [f"✓ {number}"] for number in attempts
+        }
+
+    def printed_by(self, tag: str) -> dict[str, str]:
+        """What attempts print without solutions, or solutions without attempts, by exercise."""
+        self.parent.run_besides(PUT_BACK_NAMES)
+        other = {"attempt": "solution", "solution": "attempt"}[tag]
+        found = {}
+        for cell in self.parent.nb.cells[self.parent.first_attempt :]:
+            if cell.cell_type == "code" and other not in tags(cell):
+                text = self.parent.run_besides(cell.source, tags=tags(cell))
+                if tag in tags(cell):
+                    found[checked_number(cell) or ""] = text
+        return found
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> Any:
+        """The report alone, where a cell failed."""
+        if isinstance(excinfo.value, CellFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """What it is, for the test summary."""
+        return self.path, 0, "exercises"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from nbformat import NotebookNode, from_dict
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests.nbval_adapter import text_difference
 from tools.notebook import execute, kernel_environment, normalise, write
@@ -378,3 +378,40 @@ def test_kernel_settings_timeout_and_a_cell_alone(
     assert outcomes[1] == "PASSED", said
     assert outcomes[2] == "FAILED", said
     assert "timed out" in said
+
+
+# ---- Exercises done two more ways ----------------------------------------------------------------
+
+CHAPTER = """
+x = 3
+def check(number, answer):
+    print(f"… {number}: not attempted" if answer is ... else f"✓ {number}")
+class d2l:
+    check = staticmethod(check)
+"""
+
+
+EXERCISES = {  # attempt, solution, what must be said
+    "sound": ("answer = ...", "answer = x", "PASSED"),
+    "names_are_put_back": ("x = 4\nanswer = ...", "answer = ... if x == 4 else x", "PASSED"),
+    "no_solution": ("x = 4\nanswer = ...", "answer = ... if x == 3 else x", "not attempted"),
+    "given_away": ("answer = x", "answer = x", "not attempted"),
+    "leaning": ("helper = 1\nanswer = ...", "answer = helper", "'helper' is not defined"),
+}
+
+
+def test_exercises_are_done_without_solutions_and_without_attempts(tmp_path: Path) -> None:
+    for name, (attempt, solution, _) in EXERCISES.items():
+        cells = [new_code_cell(CHAPTER), new_code_cell("y = x"), new_markdown_cell("The end.")]
+        for tag, source in (("solution", solution), ("attempt", attempt)):
+            metadata = {"tags": [tag, "nbval-ignore-output"]}
+            cells.insert(
+                1, new_code_cell(f'{source}\nd2l.check("08.1", answer)', metadata=metadata)
+            )
+        write(normalise(new_notebook(cells=cells)), tmp_path / f"{name}.ipynb")
+    _, said = run_pytest(*(tmp_path / f"{name}.ipynb" for name in EXERCISES))
+    outcomes = re.findall(r"::exercises (PASSED|FAILED)", said)
+    wanted = [text for _, _, text in EXERCISES.values()]
+    assert outcomes == ["PASSED" if text == "PASSED" else "FAILED" for text in wanted], said
+    assert said.count(": not attempted") >= 2
+    assert "'helper' is not defined" in said
