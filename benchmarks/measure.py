@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -95,6 +96,20 @@ def store(name: str, rows: Iterable[Row], command: str) -> int:
     return int(any(row.met is False for row in rows))
 
 
+def finished(path: Path, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What a long run gave: from the file, if it has come to its end before, else by running it."""
+    if not path.exists():
+        found = run()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found), encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def percent(share: float | None) -> float | None:
+    """Of an accuracy between 0 and 1, with two decimals."""
+    return None if share is None else round(100 * share, 2)
+
+
 def store_runs(name: str, command: str, runs: Sequence[dict[str, Any]], **about: object) -> None:
     """Write results/<name>.json: how the trainings were run, what they have in common, a line each.
 
@@ -108,6 +123,8 @@ def store_runs(name: str, command: str, runs: Sequence[dict[str, Any]], **about:
     record = {"command": command, **machine(), **about, "seconds": seconds}
     lines = ",\n".join(f"  {json.dumps(run, ensure_ascii=False)}" for run in runs)
     text = json.dumps({**record, "runs": []}, indent=1, ensure_ascii=False)
+    # Innermost lists, such as the rows of a matrix, on one line each.
+    text = re.sub(r"\[\s+([^][{}]+?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
     text = text.removesuffix("[]\n}") + f"[\n{lines}\n ]\n}}\n"
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")

@@ -6,7 +6,7 @@ searched on a fixed grid, by the median *training* loss: the question is whether
 fitted at all. (Without batch normalization the grid lies lower, so that no best rate is its edge.)
 The best rate then trains five networks from fresh seeds, which are what is reported, because the
 best of many medians is luck in part. Writes benchmarks/results/residual_depth.json.
-With `--try` it takes one seed for each purpose, and one epoch.
+With `--try` it takes one seed for each purpose, and one epoch, and stores nothing.
 """
 
 import argparse
@@ -144,7 +144,8 @@ def main() -> int:
         runs.append(run)
         tqdm.write(str(run))
     about = {"threads": 1, "width": WIDTH, "batch_size": BATCH_SIZE, "momentum": MOMENTUM}
-    store_runs("residual_depth", COMMAND + (" --try" if trial else ""), runs, **about)
+    if not trial:
+        store_runs("residual_depth", COMMAND, runs, **about)
     return 0
 
 

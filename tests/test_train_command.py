@@ -209,4 +209,4 @@ def test_the_module_is_a_program() -> None:
     command = [sys.executable, "-m", "d2lhelpers.train", "--models"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "models: " in done.stdout and "small" in done.stdout
-    assert "recipes: mnist-mlp, " in done.stdout and "lenet-cifar10" in done.stdout
+    assert "recipes: mnist-mlp, " in done.stdout and "cifar10-tutorial" in done.stdout

@@ -155,7 +155,7 @@ def classic(
     return initialize(nn.Sequential(*layers), activation, gain)
 
 
-# The rungs of the ladder in chapter 24, each one idea above the one before.
+# The rungs of the ladder in chapter 24, each with a new idea.
 MODELS |= {
     "mlp": partial(classic, activation="sigmoid"),
     "conv1": partial(classic, channels=(20,), activation="sigmoid", gain=3.0),
@@ -236,6 +236,16 @@ def residual(shape: Shape, num_classes: int, *, build: Callable[..., nn.Module])
 MODELS |= {
     "resnet18": partial(residual, build=resnet18),
     "resnet34": partial(residual, build=resnet34),
-    # Three stages of one block, from 32 channels to 128: 0.3 million parameters.
-    "resnet8": partial(residual, build=partial(residual_net, (1, 1, 1), num_channels=32)),
 }
+
+
+@register_model("resnet8")
+def resnet8(shape: Shape, num_classes: int) -> nn.Module:
+    """Three stages of one residual block, 32 to 128 channels: 0.3 million parameters.
+
+    Its entrance halves the image, so that a step costs a quarter of what chapter 26's would.
+    """
+    net = residual_net((1, 1, 1), num_classes, shape[0], num_channels=32, small_images=True)
+    entrance = nn.Conv2d(shape[0], 32, kernel_size=4, stride=2, padding=1, bias=False)
+    net.set_submodule("stem.0", entrance)
+    return net

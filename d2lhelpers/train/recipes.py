@@ -7,20 +7,16 @@ from .config import Augmentation, Config
 
 def _rung(model: str, lr: float, epochs: int = 12, **settings: Any) -> Config:
     """A rung of chapter 24's ladder: what all have in common, and what makes it differ."""
-    return Config(
-        model=model,
-        data="mnist",
-        epochs=epochs,
-        batch_size=128,
-        optimizer="adamw",
-        lr=lr,
-        weight_decay=0.1,
-        warmup=0.25,
-        ema=0.995,
-        precision="auto",
-        channels_last=True,
-        **settings,
-    )
+    common: dict[str, Any] = {
+        "batch_size": 128,
+        "optimizer": "adamw",
+        "weight_decay": 0.1,
+        "warmup": 0.25,
+        "ema": 0.995,
+        "precision": "auto",
+        "channels_last": True,
+    }
+    return Config(model=model, data="mnist", epochs=epochs, lr=lr, **common | settings)
 
 
 def _compact(epochs: int, augment: Augmentation) -> Config:
@@ -40,23 +36,49 @@ def _compact(epochs: int, augment: Augmentation) -> Config:
     )
 
 
+def _color(model: str, lr: float, epochs: int, **settings: Any) -> Config:
+    """A network for CIFAR-10 that is trained for minutes."""
+    return Config(
+        model=model,
+        data="cifar10",
+        epochs=epochs,
+        batch_size=128,
+        lr=lr,
+        warmup=0.25,
+        ema=0.995,
+        precision="auto",
+        channels_last=True,
+        **settings,
+    )
+
+
 RECIPES: dict[str, Config] = {
     # The ladder of chapter 24, a new idea on each rung; benchmarks/mnist_ladder.py climbs it.
-    "mnist-mlp": _rung("mlp", 0.01, epochs=20),
+    "mnist-mlp": _rung("mlp", 0.006, epochs=30),
     "mnist-conv1": _rung("conv1", 0.02),
     "mnist-conv2": _rung("conv2", 0.02),
     "mnist-relu": _rung("conv2-relu", 0.003),
     "mnist-shifts": _rung("conv2-relu", 0.003, augment=Augmentation(shift=1)),
     "mnist-fc2": _rung("conv2-fc2", 0.003, augment=Augmentation(shift=1)),
-    "mnist-dropout": _rung("conv2-dropout", 0.002, augment=Augmentation(shift=1)),
-    # Beyond the ladder; benchmarks/mnist_beyond.py runs these. All 60,000 images, the last epoch.
+    "mnist-dropout": _rung(
+        "conv2-dropout",
+        0.05,
+        epochs=20,
+        optimizer="sgd",
+        weight_decay=5e-4,
+        ema=0.998,
+        augment=Augmentation(shift=1),
+    ),
+    # Beyond the ladder: all 60,000 images, the last epoch. benchmarks/mnist_beyond.py runs the
+    # first two.
     "mnist-seconds": Config(
         model="quick",
         data="mnist",
         validation=0,
         epochs=1,
+        batch_size=128,
         optimizer="adamw",
-        lr=0.01,
+        lr=0.02,
         weight_decay=0.05,
         warmup=0.25,
         precision="auto",
@@ -64,15 +86,24 @@ RECIPES: dict[str, Config] = {
     ),
     "mnist-minutes": _compact(7, Augmentation(shift=1, rotate=10, scale=0.1, shear=5)),
     "mnist-best": _compact(24, Augmentation(shift=2, rotate=12, scale=0.12, shear=8)),
-    # PyTorch's tutorial on CIFAR-10: about 55% after two epochs.
-    "lenet-cifar10": Config(
+    # Chapter 25; benchmarks/cifar10.py runs these. PyTorch's tutorial: about 55% after two epochs.
+    "cifar10-tutorial": Config(
         model="lenet",
         data="cifar10",
+        validation=0,
         epochs=2,
         batch_size=4,
         lr=0.001,
         nesterov=False,
         weight_decay=0.0,
         schedule="constant",
+    ),
+    "cifar10-lenet": _color("lenet", 0.05, epochs=24, augment=Augmentation(flip=True, shift=2)),
+    "cifar10-minutes": _color(
+        "resnet8",
+        0.1,
+        epochs=20,
+        label_smoothing=0.05,
+        augment=Augmentation(flip=True, shift=3),
     ),
 }
