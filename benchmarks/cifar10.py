@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from d2lhelpers import data, train
 
-from .measure import finished, percent, store_runs, summary
+from .measure import finished, percent, store_runs, summary, to_its_end
 
 COMMAND = "python -m benchmarks.cifar10"
 RUNS = Path(__file__).resolve().parent.parent / "build" / "cifar10"
@@ -49,7 +49,8 @@ ERRORS = 16
 def trained(name: str, seed: int) -> dict[str, Any]:
     """A finished run: its line of the table, and what there is to see of it."""
     start = time.process_time()
-    result = train.run(replace(CONFIGS[name], seed=seed), test="without" not in name)
+    config = replace(CONFIGS[name], seed=seed)
+    result = to_its_end(train.run(config, test="without" not in name))
     line = {
         "run": name,
         "seed": seed,

@@ -11,7 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from d2lhelpers.train.results import Result
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -103,6 +106,17 @@ def finished(path: Path, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(found), encoding="utf-8")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def to_its_end(result: "Result") -> "Result":
+    """A training that was not stopped on its way.
+
+    Raises:
+        KeyboardInterrupt: when it was.
+    """
+    if len(result.history) < result.config.epochs:
+        raise KeyboardInterrupt("the training was stopped before its end")
+    return result
 
 
 def percent(share: float | None) -> float | None:

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from d2lhelpers import train
 
-from .measure import finished, percent, store_runs, summary
+from .measure import finished, percent, store_runs, summary, to_its_end
 
 COMMAND = "python -m benchmarks.mnist_beyond"
 RUNS = Path(__file__).resolve().parent.parent / "build" / "mnist_beyond"
@@ -50,7 +50,7 @@ def trained(name: str, config: train.Config) -> dict[str, Any]:
     torch.set_num_threads(cores if goal else 1)
     start = time.process_time()
     try:
-        result = train.run(config, test=goal)
+        result = to_its_end(train.run(config, test=goal))
     finally:
         torch.set_num_threads(cores)
     return {

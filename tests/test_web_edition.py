@@ -175,6 +175,7 @@ def test_labs_have_a_picture_and_a_sentence_for_every_state(site: Path) -> None:
         "saturated-neuron",
         "secant-to-tangent",
         "shapes",
+        "train-a-classifier",
         "vanishing-gradients",
     }
 

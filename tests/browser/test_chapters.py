@@ -33,6 +33,7 @@ LABS = [
     (f"{PART3}/18_unstable_gradients.ipynb", "hidden layers", "Vanishes: in 20 hidden layers of"),
     (f"{PART5}/22_convolution.ipynb", "kernel, listed", "The kernel of 3 × 3, “all ones”, adds up"),
     (f"{PART5}/23_pooling.ipynb", "kernel k", "Impossible: a kernel of 11 with dilation 1"),
+    (f"{PART5}/24_convnets.ipynb", "epochs", "Not trained yet"),
 ]
 # These run from top to bottom here. The others run down to their lab, which needs no later cell;
 # that all their cells run is nbval's to show.
