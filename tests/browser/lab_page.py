@@ -221,41 +221,40 @@ class JupyterLab:
 
 def run_all(page: Page, seconds: float = 120) -> None:
     """Clear all outputs, run all cells from the menu, and wait until every one has run."""
-    _run_from_menu(page, "runmenu:run-all", None, seconds)
+    _clear(page)
+    for _ in range(3):
+        page.click('li.lm-MenuBar-item:has-text("Run")')
+        page.click('.lm-Menu-item[data-command="runmenu:run-all"]')
+        # The click is lost now and then while the page is still settling.
+        if _wait(lambda: any(_execution_counts(page)), 5, 0.1):
+            break
+    if not _wait(lambda: all(_execution_counts(page)), seconds, 0.1):
+        raise TimeoutError(f"cells still running after {seconds} s: {_execution_counts(page)}")
 
 
-def run_to_lab(page: Page, seconds: float = 120) -> None:
-    """Clear all outputs, run the cells down to the first lab from the menu, and wait for them.
+def run_lab(page: Page, seconds: float = 120) -> None:
+    """Clear all outputs, run the cell of imports and the first lab, and wait for them."""
+    _clear(page)
+    for what in ("import d2lhelpers as d2l", "d2l.labs."):
+        page.evaluate(
+            """what => {
+                const notebook = window.jupyterapp.shell.currentWidget.content
+                const sources = Array.from(notebook.model.cells, c => c.sharedModel.getSource())
+                notebook.activeCellIndex = sources.findIndex(source => source.includes(what))
+                window.jupyterapp.commands.execute("notebook:run-cell")
+                return null
+            }""",
+            what,
+        )
+    if not _wait(lambda: sum(map(bool, _execution_counts(page))) == 2, seconds, 0.1):
+        raise TimeoutError(f"the lab did not run in {seconds} s: {_execution_counts(page)}")
 
-    The cell below the lab is selected for this, and "Run All Above Selected Cell" chosen.
-    """
-    below = page.evaluate(
-        """() => {
-            const notebook = window.jupyterapp.shell.currentWidget.content
-            const sources = Array.from(notebook.model.cells, c => c.sharedModel.getSource())
-            const lab = sources.findIndex(source => source.includes("d2l.labs."))
-            notebook.activeCellIndex = lab + 1
-            return lab + 1
-        }"""
-    )
-    _run_from_menu(page, "notebook:run-all-above", below, seconds)
 
-
-def _run_from_menu(page: Page, command: str, cells: int | None, seconds: float) -> None:
-    """Clear all outputs, choose an entry of the menu Run, wait until the first `cells` have run."""
+def _clear(page: Page) -> None:
+    """Clear all outputs."""
     page.evaluate("window.jupyterapp.commands.execute('editmenu:clear-all').then(() => null)")
     if not _wait(lambda: not any(_execution_counts(page)), 10):
         raise TimeoutError("the stored outputs were not cleared")
-    for _ in range(3):
-        page.click('li.lm-MenuBar-item:has-text("Run")')
-        page.click(f'.lm-Menu-item[data-command="{command}"]')
-        # The click is lost now and then while the page is still settling.
-        if _wait(lambda: any(_execution_counts(page, cells)), 5, 0.1):
-            break
-    if not _wait(lambda: all(_execution_counts(page, cells)), seconds, 0.1):
-        raise TimeoutError(
-            f"cells still running after {seconds} s: {_execution_counts(page, cells)}"
-        )
 
 
 def lab(page: Page, n: int = 0) -> Locator:
@@ -436,17 +435,12 @@ def _write_setting(folder: Path, package: str, plugin: str, values: dict[str, ob
     path.write_text(json.dumps(values))
 
 
-def _execution_counts(page: Page, cells: int | None = None) -> list[int | None]:
-    """The numbers of the code cells, None before one has run; the page itself hides some of them.
-
-    Looks at the first `cells` cells of the notebook, None for all.
-    """
+def _execution_counts(page: Page) -> list[int | None]:
+    """The numbers of the code cells, None before one has run; the page hides some of them."""
     return page.evaluate(
-        """cells => Array.from(window.jupyterapp.shell.currentWidget.content.model.cells)
-            .slice(0, cells ?? undefined)
+        """() => Array.from(window.jupyterapp.shell.currentWidget.content.model.cells)
             .filter(cell => cell.type === 'code' && cell.sharedModel.getSource().trim())
-            .map(cell => cell.executionCount)""",
-        cells,
+            .map(cell => cell.executionCount)"""
     )
 
 
