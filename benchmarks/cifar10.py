@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from d2lhelpers import data, train
 
-from .measure import finished, percent, store_runs, summary, to_its_end
+from .measure import finished, percent, spent, store_runs, summary, to_its_end
 
 COMMAND = "python -m benchmarks.cifar10"
 RUNS = Path(__file__).resolve().parent.parent / "build" / "cifar10"
@@ -56,12 +56,7 @@ def trained(name: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "validation": percent(result.validation_accuracy),
         "test": percent(result.test_accuracy),
-        "parameters": result.parameters,
-        "epochs": len(result.history),
-        "seconds": round(result.seconds, 1),
-        "cpu_seconds": round(time.process_time() - start, 1),
-        "precision": result.environment["precision"],
-        "threads": result.environment["threads"],
+        **spent(result, start),
         "history": [percent(epoch.validation_accuracy) for epoch in result.history],
     }
     seen = look(result.trained, result.data) if name in LOOKED_AT and seed == 0 else None

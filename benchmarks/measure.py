@@ -124,6 +124,18 @@ def percent(share: float | None) -> float | None:
     return None if share is None else round(100 * share, 2)
 
 
+def spent(result: "Result", cpu_start: float) -> dict[str, Any]:
+    """What a training cost: parameters, epochs, seconds of its steps, processor time since then."""
+    return {
+        "parameters": result.parameters,
+        "epochs": len(result.history),
+        "seconds": round(result.seconds, 1),
+        "cpu_seconds": round(time.process_time() - cpu_start, 1),
+        "precision": result.environment["precision"],
+        "threads": result.environment["threads"],
+    }
+
+
 def store_runs(name: str, command: str, runs: Sequence[dict[str, Any]], **about: object) -> None:
     """Write results/<name>.json: how the trainings were run, what they have in common, a line each.
 

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from d2lhelpers import train
 
-from .measure import finished, percent, store_runs, summary, to_its_end
+from .measure import finished, percent, spent, store_runs, summary, to_its_end
 
 COMMAND = "python -m benchmarks.mnist_beyond"
 RUNS = Path(__file__).resolve().parent.parent / "build" / "mnist_beyond"
@@ -58,12 +58,7 @@ def trained(name: str, config: train.Config) -> dict[str, Any]:
         "seed": config.seed,
         "validation": percent(result.history[-1].validation_accuracy),
         "test": percent(result.test_accuracy),
-        "parameters": result.parameters,
-        "epochs": len(result.history),
-        "seconds": round(result.seconds, 1),
-        "cpu_seconds": round(time.process_time() - start, 1),
-        "precision": result.environment["precision"],
-        "threads": result.environment["threads"],
+        **spent(result, start),
     }
 
 
