@@ -1,17 +1,16 @@
 """Checks of chapter 24, Digits with convolutional networks."""
 
 import math
-from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from ..data import load_digits
 from .compare import agree, values
 from .registry import exercise, require
+from .sizes import stored_numbers
 
 LARGEST = 10_000  # numbers in parameters and buffers
 WANTED = 296  # of 300 validation digits
@@ -285,27 +284,6 @@ def pairs() -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torc
         (split.images.float() / 255, split.labels.long()) for split in (data.train, data.validation)
     )
     return train, validation
-
-
-def tensors_in(value: Any) -> Iterator[torch.Tensor | np.ndarray]:
-    """The tensors and arrays of an attribute, also in lists, tuples, sets and dictionaries."""
-    if isinstance(value, torch.Tensor | np.ndarray):
-        yield value
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from tensors_in(part)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for part in value:
-            yield from tensors_in(part)
-
-
-def stored_numbers(net: nn.Module) -> int:
-    """How many numbers a network keeps: parameters, buffers, and what other attributes hold."""
-    kept: dict[int, int] = {}
-    for module in net.modules():
-        for tensor in tensors_in(vars(module)):  # parameters and buffers are among them
-            kept[id(tensor)] = math.prod(tensor.shape)
-    return sum(kept.values())
 
 
 @exercise("24.7")

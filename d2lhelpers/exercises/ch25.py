@@ -7,6 +7,7 @@ from torch import nn
 
 from .compare import agree, values
 from .registry import Wrong, exercise, require
+from .sizes import stored_numbers
 
 
 def _number(found: Any) -> float:
@@ -237,15 +238,6 @@ MOST = 6200
 WANTED = 0.95
 
 
-def _numbers(net: nn.Module) -> int:
-    """Parameters, buffers, and tensors kept as plain attributes."""
-    seen = {id(t): t.numel() for t in [*net.parameters(), *net.buffers()]}
-    for module in net.modules():
-        plain = [v for v in vars(module).values() if isinstance(v, torch.Tensor)]
-        seen |= {id(t): t.numel() for t in plain}
-    return sum(seen.values())
-
-
 @exercise("25.6")
 def small(answer) -> None:
     require(
@@ -260,7 +252,7 @@ def small(answer) -> None:
 
     net = compact(drawn(300, "train", 100), drawn(300, "validation", 101))
     require(isinstance(net, nn.Module), "return the trained network, a module")
-    size = _numbers(net)
+    size = stored_numbers(net)
     require(size <= MOST, f"it holds {size:,} numbers, wanted at most {MOST:,}")
     images, labels = drawn(1000, "test", 102)
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
