@@ -35,7 +35,7 @@ def corr2d_multi_in_out(X: torch.Tensor, K: torch.Tensor) -> torch.Tensor:
 
     Raises:
         TypeError: for anything but tensors of floating point.
-        ValueError: for other shapes, and for a kernel larger than X.
+        ValueError: for other shapes, a kernel larger than X, and tensors on two devices.
 
     Explained in chapter 23, Padding, stride, channels, pooling.
     """
@@ -46,6 +46,8 @@ def corr2d_multi_in_out(X: torch.Tensor, K: torch.Tensor) -> torch.Tensor:
             raise TypeError(f"{where}: {name} must be floating point, got {tensor.dtype}")
     require_shape(where, "X", X, ("c_in", "h", "w"))
     require_shape(where, "K", K, ("c_out", X.shape[0], "k_h", "k_w"))
+    if X.device != K.device:
+        raise ValueError(f"{where}: X is on {X.device}, K on {K.device}; move one with .to(device)")
     (k_h, k_w), dtype = K.shape[2:], torch.result_type(X, K)
     _require_window(where, (k_h, k_w), (X.shape[1], X.shape[2]))
     windows = X.unfold(1, k_h, 1).unfold(2, k_w, 1)  # (c_in, h', w', k_h, k_w)

@@ -12,6 +12,7 @@ import d2lhelpers as d2l
 
 SEEDS = st.integers(0, 99)
 MODES = ("max", "avg", "l2")
+META = torch.ones(1, 3, 3, device="meta")  # on another device than the CPU
 
 
 def pairs(low, high):
@@ -144,6 +145,8 @@ def test_mixed_numbers_are_promoted(first):
         (torch.ones(1, 2, 5), torch.ones(1, 1, 3, 3), ValueError, "is 3×3, wanted 1×1 to 2×5"),
         (torch.ones(1, 5, 2), torch.ones(1, 1, 3, 3), ValueError, "is 3×3, wanted 1×1 to 5×2"),
         (torch.ones(1, 5, 2), torch.ones(1, 1, 0, 1), ValueError, "is 0×1, wanted 1×1 to 5×2"),
+        (META, torch.ones(1, 1, 1, 1), ValueError, "X is on meta, K on cpu"),
+        (torch.ones(1, 3, 3), META[None], ValueError, "X is on cpu, K on meta"),
     ],
 )
 def test_channels_refuse_what_does_not_fit(X, K, error, message):

@@ -35,7 +35,7 @@ def output_size(n, k, p, s, d=1):
 @exercise("23.1")
 def one_layer(answer) -> None:
     numbers = parts(answer, 5, "five numbers are wanted")
-    names = ("height", "parameters", "multiplications", "bytes of a batch", "pooled height")
+    names = ("height", "parameters", "multiplications", "bytes kept", "pooled height")
     height, parameters, products, size, pooled = (
         whole(number, f"the {name}") for number, name in zip(numbers, names, strict=True)
     )
@@ -66,11 +66,23 @@ def one_layer(answer) -> None:
         products != 2 * 16 * 16 * 1200, "the multiplications: additions are not asked for; halve"
     )
     require(products == 307_200, "the multiplications: c_out · h′ · w′ outputs, c_in · k² for each")
-    outputs = 16 * 16 * 16
-    require(size != 64 * outputs, "the bytes of a batch: a number takes 4 bytes")
-    require(size != 4 * outputs, "the bytes of a batch: that is for one picture of 64")
-    require(size != 64 * 4 * 16 * 16, "the bytes of a batch: that is one map of 16")
-    require(size == 64 * 4 * outputs, "the bytes of a batch: all outputs of all pictures")
+    inputs, outputs = 3 * 32 * 32, 16 * 16 * 16
+    require(
+        size not in (64 * 4 * outputs, 64 * 4 * (inputs + outputs)),
+        "the bytes kept: the slopes of a convolution do not depend on its outputs",
+    )
+    require(
+        size not in (4 * 64 * inputs + 4 * 1200, 4 * 64 * inputs + 4 * 1216),
+        "the bytes kept: without the parameters",
+    )
+    require(size != 64 * inputs, "the bytes kept: a number takes 4 bytes")
+    require(size != 4 * inputs, "the bytes kept: that is for one picture of 64")
+    require(size != 64 * 4 * 32 * 32, "the bytes kept: that is one input channel of 3")
+    require(size != 64 * 4 * 3 * 36 * 36, "the bytes kept: the input is kept without its padding")
+    require(
+        size == 64 * 4 * inputs,
+        "the bytes kept: what does the slope for a weight need, the inputs or the outputs?",
+    )
     require(
         pooled != 14, "the pooled height: without a stride given, MaxPool2d takes the pool size, 3"
     )
@@ -224,7 +236,7 @@ def pool_backward(answer) -> None:
     case = random_case(4, 6, 2, 2, "max")
     found, wanted = found_for(*case), pool_gradient(*case)
     require(
-        not agree(found, (wanted != 0).double()) and not agree(found, wanted.abs().sign()),
+        not agree(found, (wanted != 0).double()),
         "the place is right, but dY says how much arrives there",
     )
     require(agree(found, wanted), "max, windows side by side: each dY goes to the largest number")
@@ -291,6 +303,7 @@ NETWORKS: tuple[Network, ...] = (
 IMPOSSIBLE: tuple[tuple[tuple[int, ...], list[tuple[Any, ...]], str], ...] = (
     ((1, 8, 8), [("conv", 4, 9, 0, 1)], "a kernel of 9 fits nowhere on 8×8"),
     ((1, 8, 3), [("max", 4, 0, 1)], "a pool of 4 fits nowhere on 8×3"),
+    ((1, 8, 8), [("max", 2, 2, 2)], "a pool of 2 takes padding up to 1"),
     ((1, 8, 8), [("linear", 10)], "a linear layer cannot read maps that are not flat"),
     (
         (1, 8, 8),

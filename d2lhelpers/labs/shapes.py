@@ -93,13 +93,13 @@ class Shapes(Lab[Arithmetic]):
         "padding": IntSlider("padding p", 0, 4, 1),
         "dilation": IntSlider("dilation d", 1, 3, 1),
         "size": IntSlider("input size n", 1, 12, 7),
-        "output": IntSlider("highlighted row, column", 1, 20, 2),
+        "output": IntSlider("highlighted row, column", 0, 19, 1),
     }
 
     def simulate(  # type: ignore[override]
         self, *, kernel: int, stride: int, padding: int, dilation: int, size: int, output: int
     ) -> Arithmetic:
-        """All places of the window; a highlighted output beyond the last one is the last one."""
+        """All places of the window; `output` counts from 0, and beyond the last it is the last."""
         padded = size + 2 * padding
         reach = dilation * (kernel - 1) + 1
         begins = tuple(range(0, padded - reach + 1, stride))
@@ -115,7 +115,7 @@ class Shapes(Lab[Arithmetic]):
             outputs=len(begins),
             begins=begins,
             times_read=tuple(map(tuple, np.outer(along, along).tolist())),
-            shown=min(output, len(begins)) - 1 if begins else None,
+            shown=min(output, len(begins) - 1) if begins else None,
         )
 
     def describe(self, result: Arithmetic) -> str:
@@ -131,7 +131,7 @@ class Shapes(Lab[Arithmetic]):
         text = (
             f"Along each axis there {'is' if r.outputs == 1 else 'are'} ⌊{numerator(r)}/"
             f"{r.stride}⌋ + 1 = {counted(r.outputs, 'output')}, {r.outputs**2} in all; "
-            f"the highlighted one, row and column {r.shown + 1}, reads "
+            f"the highlighted one, row and column {r.shown} (from 0), reads "
             f"{counted(r.kernel**2, 'number')}"
         )
         inside = sum(place in r.own for place in r.reads(r.shown)) ** 2

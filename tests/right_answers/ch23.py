@@ -91,9 +91,9 @@ def costs_by_building(layers, shape):
 
 RIGHT = {
     "23.1": [
-        [torch.tensor(16.0), np.int64(1216), 307_200.0, 2**20, 5],
-        torch.tensor((16, 1216, 16**3 * 75, 4 * 64 * 16**3, 5)),
-        np.array((16, 1216, 307_200, 2**20, 5)),
+        [torch.tensor(16.0), np.int64(1216), 307_200.0, 3 * 2**18, 5],
+        torch.tensor((16, 1216, 16**3 * 75, 4 * 64 * 3 * 32**2, 5)),
+        np.array((16, 1216, 307_200, 786_432, 5)),
     ],
     "23.2": [color_kernels(), torch.tensor(color_kernels(), dtype=torch.float32).tolist()],
     "23.3": [

@@ -5,9 +5,9 @@ import math
 import torch
 
 
-def layer(height=16, parameters=1216, products=307_200, size=1_048_576, pooled=5):
+def layer(height=16, parameters=1216, products=307_200, kept=786_432, pooled=5):
     """The solution with one thing changed."""
-    return height, parameters, products, size, pooled
+    return height, parameters, products, kept, pooled
 
 
 def colors(blue=2, middle=(1, 1), weight=1 / 3, all_places=False, source=(1, 0), swap=False):
@@ -94,6 +94,7 @@ def network_costs(
     pool_work=False,
     refuse_size=True,
     refuse_flat=True,
+    refuse_padding=True,
     round_up=False,
     bias_work=False,
     swap=False,
@@ -122,6 +123,8 @@ def network_costs(
                 high, wide = ((n + 2 * p - k + up) // s + 1 for n in sizes)
                 if refuse_size and min(high, wide) < 1:
                     raise ValueError("does not fit")
+                if refuse_padding and kind == "max" and 2 * p > k:
+                    raise ValueError("too much padding")
                 if kind == "conv":
                     weights = (c_in if channels else 1) * k * k
                     parameters = c_out * (weights + (1 if bias else 0))
@@ -155,10 +158,14 @@ WRONG = {
         layer(products=311_296),
         layer(products=614_400),
         layer(products=64 * 307_200),
-        layer(size=262_144),
-        layer(size=16_384),
-        layer(size=65_536),
-        layer(size=2_097_152),
+        layer(kept=1_048_576),
+        layer(kept=786_432 + 1_048_576),
+        layer(kept=786_432 + 4 * 1216),
+        layer(kept=196_608),
+        layer(kept=12_288),
+        layer(kept=262_144),
+        layer(kept=64 * 4 * 3 * 36 * 36),
+        layer(kept=2 * 786_432),
         layer(pooled=14),
         layer(pooled=6),
         layer(pooled=math.nan),
@@ -251,6 +258,7 @@ WRONG = {
         network_costs(pool_work=True),
         network_costs(refuse_size=False),
         network_costs(refuse_flat=False),
+        network_costs(refuse_padding=False),
         network_costs(round_up=True),
         network_costs(bias_work=True),
         network_costs(swap=True),
