@@ -142,11 +142,10 @@ def store_runs(name: str, command: str, runs: Sequence[dict[str, Any]], **about:
     Args:
         name: the file's name.
         command: what was typed.
-        runs: settings and outcome of each; "seconds" among them.
+        runs: settings and outcome of each.
         about: what else is to be known of all runs, such as the number of threads.
     """
-    seconds = round(sum(run["seconds"] for run in runs), 1)
-    record = {"command": command, **machine(), **about, "seconds": seconds}
+    record = {"command": command, **machine(), **about}
     lines = ",\n".join(f"  {json.dumps(run, ensure_ascii=False)}" for run in runs)
     text = json.dumps({**record, "runs": []}, indent=1, ensure_ascii=False)
     # Innermost lists, such as the rows of a matrix, on one line each.
