@@ -12,18 +12,29 @@ from .registry import exercise, require
 
 
 @exercise("20.1")
-def sizes_of_batches(answer) -> None:
-    batches, last, left = three_numbers(answer, ("batches", "last batch", "left out"))
+def different_numbers(answer) -> None:
+    default, kept, seeded = three_numbers(answer, ("by default", "kept", "kept and seeded"))
+    for what, count in (("by default", default), ("kept", kept), ("kept and seeded", seeded)):
+        require(0 <= count <= 30, f"{what}: three epochs of 10 examples are 30 numbers at most")
+        require(count == int(count), f"{what}: examples are not divided among workers")
     require(
-        batches != 15, "the batches: 15 are the full ones; without drop_last the rest comes too"
+        default not in (10, 30), "by default: the copies of the generator draw the same numbers"
     )
-    require(batches != 1000 / 64, "the batches: a batch is there or not; round up")
-    require(batches == 16, "the batches: how often does 64 go into 1,000, and is there a rest?")
-    require(last != 64, "the last batch: 1,000 is not a multiple of 64")
-    require(last != 24, "the last batch: 24 are missing in it")
-    require(last == 40, "the last batch: what is left after all the full ones")
-    require(left != 0, "left out: the last batch is not full, so it is dropped")
-    require(left == 40, "left out: all examples of the batch that is dropped")
+    require(
+        default not in (9, 12),
+        "by default: workers start anew in each epoch, with new copies of the generator",
+    )
+    require(default != 2, "by default: 10 examples for 4 workers, so some read more than 2")
+    require(
+        default != 4, "by default: the workers share their numbers; how many does one worker draw?"
+    )
+    require(default == 3, "by default: how many examples does the busiest worker read?")
+    require(kept != 3, "kept: the workers go on, and so do their copies of the generator")
+    require(kept != 30, "kept: the copies go on, but they are still copies of one generator")
+    require(kept == 9, "kept: how many examples does the busiest worker read in three epochs?")
+    require(seeded != 9, "kept and seeded: each worker has a seed of its own, and shares no number")
+    require(seeded != 10, "kept and seeded: kept workers do not start anew, so nothing comes again")
+    require(seeded == 30, "kept and seeded: is there any number that comes twice?")
 
 
 def three_numbers(answer: Any, names: tuple[str, str, str]) -> list[float]:
@@ -89,6 +100,11 @@ def windows(answer) -> None:
     )
     require(len(answer(series[:6], 5)) == 1, "6 values make one window of 5 with a next value")
     require(len(answer(series[:3], 3)) == 0, "3 values have no window of 3 with a next value")
+    try:
+        short = len(answer(series[:2], 3))
+    except ValueError:  # `len` refuses negative numbers
+        require(False, "2 values, windows of 3: the length is 0, not negative")
+    require(short == 0, f"2 values have no window of 3, not {short}")
     window, following = (values(part) for part in answer(series, 5)[2])
     require(
         agree(window, series[2:7]) and agree(following, series[7]),
@@ -137,7 +153,10 @@ def check_shares(
         f"{asked}: weights of shape {tuple(found.shape)}, wanted one for each example, (100,)",
     )
     require(bool(found.isfinite().all()), f"{asked}: some weights are not finite")
-    require(bool((found >= 0).all()) and float(found.sum()) > 0, f"{asked}: weights are positive")
+    require(
+        bool((found >= 0).all()) and float(found.sum()) > 0,
+        f"{asked}: no weight is negative, and not all are 0",
+    )
     drawn = torch.zeros(len(shares), dtype=torch.float64).index_add_(0, labels, found)
     drawn = drawn / found.sum()
     require(

@@ -104,9 +104,9 @@ def yielded(lengths, batch_size, generator):
 
 RIGHT = {
     "20.1": [
-        [math.ceil(1000 / 64), 1000 % 64, 1000 - 15 * 64],
-        (torch.tensor(16), np.int64(40), 40.0),
-        torch.tensor([16, 40, 40]),
+        [math.ceil(10 / 4), 3 * math.ceil(10 / 4), 3 * 10],
+        (torch.tensor(3), np.int64(9), 30.0),
+        torch.tensor([3, 9, 30]),
     ],
     "20.2": [[100 * 0.42, math.ceil(3.2), 100 * 0.1], np.array([42, 4, 10])],
     "20.3": [PlainWindows, UnfoldedWindows],

@@ -51,11 +51,18 @@ class Blocks(data.Dataset):
         return self.series[start : start + self.size], self.series[start + self.size]
 
 
-class NegativeLength(windows()):
+class AtLeastOne(windows()):
     """Right but for a series that is too short."""
 
     def __len__(self):
         return max(1, len(self.series) - self.size)
+
+
+class NegativeLength(windows()):
+    """Right but for a series shorter than a window: the length is negative."""
+
+    def __len__(self):
+        return len(self.series) - self.size
 
 
 class NoGuard(data.Dataset):
@@ -257,19 +264,26 @@ def too_large(lengths, batch_size, generator):
 
 WRONG = {
     "20.1": [
-        (15, 40, 40),
-        (15.625, 40, 40),
-        (1000 // 64 + 2, 40, 40),
-        (16, 64, 40),
-        (16, 24, 40),
-        (16, 0.625, 40),
-        (16, 40, 0),
-        (16, 40, 64),
-        (16, 40, float("nan")),
-        (16, 40),
-        (16, [40, 40], 40),
-        (16, "forty", 40),
-        16,
+        (30, 30, 30),
+        (10, 9, 30),
+        (9, 9, 30),
+        (12, 9, 30),
+        (2.5, 7.5, 30),
+        (2, 6, 30),
+        (4, 12, 30),
+        (3, 3, 30),
+        (3, 30, 30),
+        (3, 12, 30),
+        (3, 9, 9),
+        (3, 9, 10),
+        (3, 9, 12),
+        (3, 9, 120),
+        (3, 9, float("nan")),
+        (3, float("inf"), 30),
+        (3, 9),
+        (3, [9, 9], 30),
+        (3, "nine", 30),
+        3,
     ],
     "20.2": [
         (32, 4, 10),
@@ -298,6 +312,7 @@ WRONG = {
         windows(ends=False),
         NoLength,
         Blocks,
+        AtLeastOne,
         NegativeLength,
         windows()(torch.arange(10.0), 3),
         3,
