@@ -186,7 +186,10 @@ def receptive_field(answer) -> None:
             have != sums["late"],
             f"{case}: a layer's stride spreads the layers *behind* it, not its own window",
         )
-        raise Wrong(f"{case}: you say {have:g}, which is not what autograd measures")
+        raise Wrong(
+            f"{case}: you say {have:g}; autograd measures another number from the first pixel "
+            "that is seen to the last"
+        )
 
 
 @exercise("22.5")
@@ -239,6 +242,63 @@ def gradients(answer) -> None:
 
 
 @exercise("22.6")
+def taught_kernel(answer) -> None:
+    generator = seeded(6)
+    noise = torch.rand(9, 8, generator=generator, dtype=torch.float64)
+    stripes = torch.ones(6, 9, dtype=torch.float64)
+    stripes[:, 3:6] = 0
+    ramp = torch.arange(7.0, dtype=torch.float64)[:, None].expand(-1, 8).clone()
+    cases = (
+        ("a random image", noise, 3, 9),
+        ("a random image", noise, 2, 4),
+        ("a pale image, nearly even", 0.9 + noise / 20, 3, 9),
+        ("a flat random image", noise[:3], 2, 4),
+        ("an even image", torch.full((6, 7), 0.5, dtype=torch.float64), 1, 1),
+        ("an even image", torch.full((6, 7), 0.5, dtype=torch.float64), 3, 1),
+        ("upright stripes", stripes, 3, 3),
+        ("a ramp", ramp, 3, 2),
+        ("a random image of 4 × 4", noise[:4, :4].clone(), 3, 4),
+    )
+    for name, X, k, rank in cases:
+        K = torch.randn(k, k, generator=generator, dtype=torch.float64)
+        Y = correlation(X, K)
+        copies = X.clone(), Y.clone()
+        found = answer(*copies, k)
+        case = f"{name}, k = {k}"
+        require(
+            torch.equal(copies[0], X) and torch.equal(copies[1], Y), "X and Y must stay as they are"
+        )
+        if rank < k * k:
+            require(
+                found is None,
+                f"{case}: yours may fit, but so do others; the window matrix has the rank {rank}, "
+                f"and there are {k * k} weights to find",
+            )
+            continue
+        require(
+            found is not None,
+            f"{case}: you return None, but only one kernel fits: the window matrix W has the rank "
+            f"{rank}, which is k²",
+        )
+        kernel = values(found)
+        require(
+            kernel.shape == (k, k),
+            f"{case}: wanted is the shape ({k}, {k}), yours is {tuple(kernel.shape)}",
+        )
+        turned = (K.T, K.flip(0, 1), K.flip(0, 1).T)
+        require(
+            k == 1 or not any(agree(kernel, other, atol=1e-6) for other in turned),
+            f"{case}: right weights in wrong places; corr2d does not flip",
+        )
+        off = float((kernel - K).abs().max())
+        require(
+            agree(kernel, K, atol=1e-6),
+            f"{case}: your kernel is off by up to {off:.2g}; is W times your weights equal to Y, "
+            "to the sixth digit?",
+        )
+
+
+@exercise("22.7")
 def invisible_kernels(answer) -> None:
     generator = seeded(4)
     stripes = torch.ones(6, 9, dtype=torch.float64)
@@ -339,7 +399,7 @@ def numbers_stay_in_tensors():
         yield
 
 
-@exercise("22.7")
+@exercise("22.8")
 def box_blur(answer) -> None:
     small = ((12, 9, 3), (12, 9, 1), (8, 8, 8), (5, 12, 2), (12, 9, 7))
     large = tuple((60, 48, k) for k in (2, 8, 20))  # one image, so that only k differs

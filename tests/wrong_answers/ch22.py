@@ -55,6 +55,38 @@ def invisible(limit=1e-12, take="silent", length=1.0, columns=True, whole=True):
     return invisible_kernels
 
 
+def least_squares(W, Y):
+    return torch.linalg.lstsq(W, Y.reshape(-1, 1), driver="gelsd").solution
+
+
+def downhill(W, Y):
+    """Too few steps for what the image hardly shows."""
+    k, H = W.new_zeros(W.shape[1], 1), W.T @ W / len(W)
+    for _ in range(300):
+        k = k - (H @ k - W.T @ Y.reshape(-1, 1) / len(W)) / torch.linalg.matrix_norm(H, 2)
+    return k
+
+
+def taught(
+    determined=lambda W, X: torch.linalg.matrix_rank(W) == W.shape[1],
+    solve=least_squares,
+    after=lambda K: K,
+):
+    """The solution with one thing changed."""
+
+    def taught_kernel(X, Y, k):
+        W = X.unfold(0, k, 1).unfold(1, k, 1).reshape(-1, k * k)
+        return after(solve(W, Y).reshape(k, k)) if determined(W, X) else None
+
+    return taught_kernel
+
+
+def spoiling_teacher(X, Y, k):
+    found = taught()(X, Y, k)
+    Y.zero_()
+    return found
+
+
 def leaning(X, k):
     """Combinations that are not perpendicular."""
     kernels = invisible()(X, k)
@@ -299,6 +331,25 @@ WRONG = {
         lambda X, K, G: (X, K, G.sum()),
     ],
     "22.6": [
+        taught(determined=lambda W, X: True),
+        taught(determined=lambda W, X: False),
+        taught(determined=lambda W, X: len(W) >= W.shape[1]),
+        taught(determined=lambda W, X: torch.linalg.matrix_rank(X) == min(X.shape)),
+        taught(determined=lambda W, X: torch.linalg.matrix_rank(X) >= W.shape[1]),
+        taught(determined=lambda W, X: torch.linalg.matrix_rank(W, rtol=1e-1) == W.shape[1]),
+        taught(after=lambda K: K.T),
+        taught(after=lambda K: K.flip(0, 1)),
+        taught(after=lambda K: K.flip(0, 1).T),
+        taught(after=lambda K: K.flatten()),
+        taught(after=lambda K: 2 * K),
+        taught(after=lambda K: K + 1e-3),
+        taught(after=lambda K: K * math.nan),
+        taught(after=lambda K: "kernel"),
+        taught(solve=downhill),
+        spoiling_teacher,
+        lambda X, Y, k: torch.zeros(k, k),
+    ],
+    "22.7": [
         invisible(limit=-1.0),
         invisible(limit=1e-2),
         invisible(take="loud"),
@@ -313,7 +364,7 @@ WRONG = {
         lambda X, k: torch.zeros(0, k, k),
         lambda X, k: torch.full((1, k, k), math.nan),
     ],
-    "22.7": [
+    "22.8": [
         blur(front=0),
         blur(front=2),
         blur(corner=0.0),
