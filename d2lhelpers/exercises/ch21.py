@@ -2,7 +2,6 @@
 
 import copy
 import csv
-import io
 import math
 import os
 import pickle
@@ -308,7 +307,7 @@ def plan(answer) -> None:
     nonsense: list[dict[str, Any]] = [
         *({"epochs": value} for value in (0, -1, 2.0, math.nan, "3", True, None)),
         *({"lr": value} for value in (0, -0.1, math.inf, -math.inf, math.nan, "0.1", True, None)),
-        *({"optimizer": value} for value in ("adam", "SGD", "", 1, None, ["sgd"])),
+        *({"optimizer": value} for value in ("adam", "SGD", "", 1, None)),
         *({"flip": value} for value in (1, 0, "no", None)),
         *({name: 3} for name in ("epoch", "learning_rate", "Flip")),
         {"epochs": 0, "lr": math.nan},
@@ -368,9 +367,14 @@ def same(first: Any, second: Any) -> bool:
 @exercise("21.5")
 def brought_back(answer) -> None:
     require(callable(answer), "answer with the function itself")
-    for epochs, crash, seed in ((4, 2, 3), (3, 1, 4)):
+    # Seed 21: of two equal accuracies the first is kept, and a later epoch has the smallest loss.
+    # Seed 23: of two equal accuracies the first is kept, and the second is the last epoch's. The
+    # wrong answers in the tests see to it that it stays so.
+    for crash, seed in ((2, 21), (3, 23)):
         with tempfile.TemporaryDirectory() as name:
-            config = train.Config(model="mlp", epochs=epochs, batch_size=100, seed=seed)
+            config = train.Config(
+                model="mlp", epochs=5, batch_size=100, schedule="constant", lr=0.5, seed=seed
+            )
             check_bringing_back(answer, Path(name), config, crash)
 
 
@@ -430,65 +434,7 @@ def seed_all(seed: int) -> None:
     random.seed(seed)
 
 
-def parts_of(training: Any) -> dict[str, tuple[Any, str]]:
-    """All that changes in a Faithful, and what to say where it is not as before."""
-    return {
-        "net": (training.net.state_dict(), "the weights are not those that were saved"),
-        "num_done": (training.num_done, "the number of epochs done is another"),
-        "optimizer": (training.optimizer.state_dict(), "the next step begins without momentum"),
-        "average": (training.average.state_dict(), "the moving average begins anew"),
-        "best": (training.best, "the best loss so far is forgotten"),
-        "rng": (training.rng.bit_generator.state, "the next epoch has the order of another one"),
-        "noise": (torch.get_rng_state(), "the noise comes from other random numbers"),
-    }
-
-
-def snapshot(training: Any) -> dict[str, Any]:
-    """A copy of all that changes, by name."""
-    return copy.deepcopy({name: part for name, (part, _) in parts_of(training).items()})
-
-
 @exercise("21.6")
-def faithful(answer) -> None:
-    require(isinstance(answer, type), "answer with the class itself, not with an object of it")
-    for name in ("state", "restore", "train_epoch"):
-        require(callable(getattr(answer, name, None)), f"the class has no method {name}")
-    whole = answer(1)
-    for _ in range(4):
-        whole.train_epoch()
-    end = snapshot(whole)
-    stopped, file = answer(1), io.BytesIO()
-    for _ in range(2):
-        stopped.train_epoch()
-    state = stopped.state()
-    require(state is not None, "`state` returns nothing")
-    saved = snapshot(stopped)
-    torch.save(state, file)
-    file.seek(0)
-    try:
-        loaded = torch.load(file, weights_only=True)
-    except pickle.UnpicklingError:
-        raise Wrong("the state does not load with weights_only=True: plain values only") from None
-    stopped.train_epoch()
-    file.seek(0)
-    require(
-        same(state, torch.load(file, weights_only=True)),
-        "the state changed while the training went on: it shares memory with it",
-    )
-    again = answer(1)
-    seed_all(999)  # as in a new process
-    again.restore(loaded)
-    for name, (part, hint) in parts_of(again).items():
-        require(same(part, saved[name]), f"after `restore` {hint}")
-    for _ in range(2):
-        again.train_epoch()
-    require(
-        same(snapshot(again), end),
-        "two more epochs end elsewhere than in the run that nobody stopped",
-    )
-
-
-@exercise("21.7")
 def resumable(answer) -> None:
     require(callable(answer), "answer with the function itself")
     with tempfile.TemporaryDirectory() as name:
@@ -526,6 +472,7 @@ def check_resumable(answer: Any, folder: Path) -> None:
     require_equal(resumed, whole, "after crashes behind epochs 1 and 3")
     require(calls == 1, f"one epoch was left, and `after_epoch` was called {calls} times")
     require_weights(path, resumed[0])
+    require_momentum(path, resumed[0])
     resumed, calls = run(answer, path)
     require(calls == 0, "a finished run trains on when it is started again")
     require_equal(resumed, whole, "when a finished run is started again")
@@ -645,6 +592,26 @@ def require_weights(path: Path, state: dict[str, Any]) -> None:
     require(held, "the weights are not in the file: is all trained again from the beginning?")
 
 
+def count_fractions(value: Any) -> int:
+    """How many floating-point numbers are in nested structures."""
+    if isinstance(value, torch.Tensor):
+        return value.numel() if value.is_floating_point() else 0
+    if isinstance(value, dict):
+        return sum(map(count_fractions, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(count_fractions, value))
+    return int(isinstance(value, float))
+
+
+def require_momentum(path: Path, state: dict[str, Any]) -> None:
+    """Require that the last checkpoint holds clearly more than the weights: their momentum, too."""
+    stored = count_fractions(torch.load(path, weights_only=True))
+    require(
+        stored > 1.3 * count_fractions(dict(state)),
+        "the file holds hardly more than the weights: where is the momentum?",
+    )
+
+
 def check_an_epoch(answer: Any, path: Path) -> None:
     """Require that files come by a rename, and that something is drawn in an epoch."""
     draws = [0]
@@ -682,7 +649,7 @@ def check_an_epoch(answer: Any, path: Path) -> None:
     own_generator = holds_generator(stored)
     require(
         drawn != drawn_later or not same(state, later) or own_generator,
-        "nothing is drawn in an epoch: shuffle the images, and use dropout or other randomness",
+        "nothing is drawn in an epoch: shuffle the images anew in each",
     )
 
 

@@ -1,6 +1,5 @@
 """Typical wrong answers to the exercises of chapter 21; each must be refused."""
 
-import copy
 import csv
 import io
 import json
@@ -19,9 +18,7 @@ from torch.nn import functional
 from d2lhelpers import load_digits, train
 
 digits = load_digits()
-(X, y), (X_val, y_val) = (
-    (part.images.flatten(1) / 255, part.labels) for part in (digits.train, digits.validation)
-)
+X, y = digits.train.images.flatten(1) / 255, digits.train.labels
 
 
 # ---- 21.3 ----------------------------------------------------------------------------------------
@@ -234,6 +231,22 @@ def bring_back(late=False, own=True, resume=True, anew=False, kept=None, only=Fa
     return answer
 
 
+def best_of(choose, column):
+    """The first epoch with the best value of one column."""
+
+    def kept(result):
+        values = [getattr(epoch, column) for epoch in result.history]
+        return 1 + values.index(choose(values))
+
+    return kept
+
+
+def last_of_the_best(result):
+    """Of equal accuracies the later one."""
+    accuracies = [epoch.validation_accuracy for epoch in result.history]
+    return max(e for e, a in enumerate(accuracies, start=1) if a == max(accuracies))
+
+
 def elsewhere(folder):
     """The folder that was asked for stays as it is."""
     with tempfile.TemporaryDirectory() as name:
@@ -245,79 +258,15 @@ def elsewhere(folder):
 # ---- 21.6 ----------------------------------------------------------------------------------------
 
 
-class Unfaithful:
-    """As in the chapter."""
-
-    def __init__(self, seed):
-        torch.default_generator.manual_seed(seed)
-        self.net, self.num_done = nn.Linear(64, 10), 0
-        self.average = copy.deepcopy(self.net)
-        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=0.1, momentum=0.9)
-        self.rng = np.random.default_rng(seed)
-        self.best = math.inf
-
-    def train_epoch(self):
-        for batch in torch.as_tensor(self.rng.permutation(len(y))).split(63):
-            noisy = X[batch] + 0.1 * torch.randn(len(batch), 64)
-            self.optimizer.zero_grad()
-            functional.cross_entropy(self.net(noisy), y[batch]).backward()
-            self.optimizer.step()
-        with torch.no_grad():
-            for mean, param in zip(self.average.parameters(), self.net.parameters(), strict=True):
-                mean.lerp_(param, 0.5)
-            loss = functional.cross_entropy(self.net(X_val), y_val).item()
-            self.best = min(self.best, loss)
-        self.num_done += 1
-
-
-def faithful(left_out=(), copied=True, plain=True, reseeded=False):
-    """The solution with one thing changed."""
-    modules = [name for name in ("net", "average", "optimizer") if name not in left_out]
-    values = [name for name in ("num_done", "best") if name not in left_out]
-
-    class Faithful(Unfaithful):
-        def state(self):
-            state = {name: getattr(self, name).state_dict() for name in modules}
-            state |= {name: getattr(self, name) for name in values}
-            state["rng"] = self.rng.bit_generator.state if plain else self.rng
-            state["noise"] = torch.get_rng_state()
-            return copy.deepcopy(state) if copied else state
-
-        def restore(self, state):
-            for name in modules:
-                getattr(self, name).load_state_dict(state[name])
-            for name in values:
-                setattr(self, name, state[name])
-            if "rng" not in left_out:
-                self.rng.bit_generator.state = state["rng"]
-            if reseeded:
-                torch.manual_seed(1)
-            elif "noise" not in left_out:
-                torch.set_rng_state(state["noise"])
-
-    return Faithful
-
-
-class Nothing(Unfaithful):
-    def state(self):
-        return self.num_done and None
-
-    def restore(self, state):
-        self.num_done = 2
-
-
-# ---- 21.7 ----------------------------------------------------------------------------------------
-
-
 def loop(left_out=(), safe=True, checked=True, seeded=True, plain=True, late=False, again=False,
-         losses=True, swallow=False, use_seed=True, calls=1):  # fmt: skip
+         losses=True, swallow=False, use_seed=True, calls=1, momentum=0.9):  # fmt: skip
     """A right answer with one thing changed."""
 
     def fit(path, seed, num_epochs, after_epoch):
         if seeded:
             torch.manual_seed(seed if use_seed else 0)
         net = nn.Sequential(nn.Linear(64, 20), nn.ReLU(), nn.Dropout(0.2), nn.Linear(20, 10))
-        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=momentum)
         order = torch.Generator().manual_seed(seed if use_seed else 0)
         done, found = 0, []
         if path.exists():
@@ -533,23 +482,18 @@ WRONG = {
         bring_back(kept=lambda result: 0),
         bring_back(kept=lambda result: result.chosen - 1),
         bring_back(kept=lambda result: result.validation_accuracy),
+        bring_back(kept=lambda result: len(result.history)),
+        bring_back(kept=best_of(min, "validation_loss")),
+        bring_back(kept=best_of(min, "train_loss")),
+        bring_back(kept=best_of(max, "train_accuracy")),
+        bring_back(kept=best_of(max, "validation_accuracy")),
+        bring_back(kept=last_of_the_best),
         bring_back(only=True),
         elsewhere,
         lambda folder: (len(lines(folder)), 1),
         2,
     ],
     "21.6": [
-        *(faithful((name,)) for name in ("net", "average", "optimizer", "num_done", "best")),
-        faithful(("rng",)),
-        faithful(("noise",)),
-        faithful(copied=False),
-        faithful(plain=False),
-        faithful(reseeded=True),
-        Unfaithful,
-        Nothing,
-        faithful()(1),
-    ],
-    "21.7": [
         *(loop((name,)) for name in ("net", "optimizer", "order", "dropout", "done")),
         loop(safe=False),
         loop(checked=False),
@@ -561,6 +505,7 @@ WRONG = {
         loop(swallow=True),
         loop(use_seed=False),
         loop(calls=2),
+        loop(momentum=0.0),
         saved_by(through_memory),
         saved_by(by_another_name),
         saved_by(deleted_first),
