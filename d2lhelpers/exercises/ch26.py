@@ -19,8 +19,8 @@ def _number(found: Any) -> float:
 
 @exercise("26.1")
 def numbers(answer) -> None:
-    require(isinstance(answer, tuple | list) and len(answer) == 5, "five answers are wanted")
-    parameters, projections, layers, ten, minus = map(_number, answer)
+    require(isinstance(answer, tuple | list) and len(answer) == 7, "seven answers are wanted")
+    parameters, projections, layers, ten, minus, output, start = map(_number, answer)
     first, second, projection, norm = 64 * 128 * 9, 128 * 128 * 9, 64 * 128, 2 * 128
     full = first + second + projection + 3 * norm
     require(parameters != full - projection - norm, "the projection on the shortcut has weights")
@@ -46,6 +46,12 @@ def numbers(answer) -> None:
     require(not math.isclose(ten, 2.0), "(d): the factors of a chain are multiplied, not added")
     require(math.isclose(ten, 1.1**10, rel_tol=5e-3), "(d): which factor has one block?")
     require(abs(minus) < 1e-9, "(e): the 1 of the shortcut plus the derivative of the path")
+    require(not math.isclose(output, -1.5), "(f): that is the path alone, F(3)")
+    require(not math.isclose(output, 0.0), "(f): the input is added before the last ReLU")
+    require(not math.isclose(output, 3.0), "(f): the path may subtract; its output needs no ReLU")
+    require(math.isclose(output, 1.5), "(f): the path first, from the inside out, then the sum")
+    require(not math.isclose(start, -3.0), "(g): F = 0, and behind the sum stands a ReLU")
+    require(abs(start) < 1e-9, "(g): what is left of the block when F = 0?")
 
 
 CASES = {
@@ -385,8 +391,7 @@ def _bottleneck(block: nn.Module, X: torch.Tensor, strides: int, order: str = "r
 NAMES = ("conv", "bn")
 
 
-@exercise("26.6")
-def bottleneck(answer) -> None:
+def _check_block(answer: Any) -> None:
     require(isinstance(answer, type), "hand in the class itself, not an instance")
     generator = torch.Generator().manual_seed(5)
     kernels = {1: (1, 1), 2: (3, 3), 3: (1, 1), 4: (1, 1)}
@@ -451,3 +456,60 @@ def bottleneck(answer) -> None:
                 "the 3×3 convolution has the stride; a 1×1 one would skip three of four pixels",
             )
             require(agree(found, wanted), what + "shapes are right, the values are not")
+
+
+def _check_names(shapes: dict, wanted: dict, translate: Any) -> None:
+    """Each of torchvision's names leads to another tensor of ours, of the same shape."""
+    found: dict[str, str] = {}
+    for name, shape in wanted.items():
+        ours = translate(name)
+        what = f"translate({name!r}) is {ours!r}: "
+        require(ours in shapes, what + "the network has no tensor of that name")
+        require(shapes[ours] == shape, what + f"shape {shapes[ours]}, wanted {shape}")
+        require(ours not in found, what + f"{found.get(ours)!r} leads there, too")
+        found[ours] = name
+    require(len(found) == len(shapes), "the network has tensors that torchvision's has not")
+
+
+def _shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
+
+
+@exercise("26.6")
+def bottleneck(answer) -> None:
+    from torchvision.models import resnet50
+
+    require(
+        isinstance(answer, tuple | list) and len(answer) == 3,
+        "three answers are wanted: the class, and the functions resnet50 and translate",
+    )
+    block, make, translate = answer
+    _check_block(block)
+    require(
+        callable(make) and not isinstance(make, nn.Module) and callable(translate),
+        "hand in the functions themselves",
+    )
+    with torch.device("meta"):
+        net, theirs = make(), resnet50(weights=None)
+        require(isinstance(net, nn.Module), "resnet50() must return the network")
+        total = sum(p.numel() for p in net.parameters())
+        require(total == 25_557_032, f"resnet50() has {total:,} parameters, wanted 25,557,032")
+        for h, w in ((64, 64), (97, 130)):
+            found = net(torch.empty(2, 3, h, w))
+            require(tuple(found.shape) == (2, 1000), f"{h}×{w}: 1000 logits an image are wanted")
+        _check_names(_shapes(net), _shapes(theirs), translate)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(26)
+        net, theirs = make().eval(), resnet50(weights=None).eval()
+        for tensor in theirs.state_dict().values():
+            if tensor.ndim == 1:  # of the normalizations: no two alike, so that a swap shows
+                tensor.copy_(0.5 + torch.rand(tensor.shape))
+        X = torch.randn(1, 3, 97, 64)
+    net.load_state_dict({translate(name): t for name, t in theirs.state_dict().items()})
+    with torch.no_grad():
+        have, want = net(X), theirs(X)
+    require(
+        torch.allclose(have, want, rtol=1e-3, atol=1e-3 * want.abs().max().item()),
+        "with torchvision's weights copied the outputs differ: where does a stage halve the image, "
+        "and does each name lead to the tensor of the same place?",
+    )

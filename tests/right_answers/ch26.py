@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import torch
+import torchvision
 from torch import nn
 
 
@@ -94,16 +95,55 @@ class Bottle(nn.Module):
         return self.relu(around + self.bn3(self.conv3(Y)))
 
 
+def torchvision_itself():
+    return torchvision.models.resnet50(weights=None)
+
+
+class FromItsParts(nn.Module):
+    """ResNet-50 in another arrangement: all blocks in one list, and names of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.end = nn.Linear(2048, 1000)
+        self.blocks, channels = nn.ModuleList(), 64
+        for width, count in ((64, 3), (128, 4), (256, 6), (512, 3)):
+            for i in range(count):
+                strides = 2 if i == 0 and width > 64 else 1
+                self.blocks.append(Bottle(channels, width, strides))
+                channels = 4 * width
+        self.first = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False)
+        self.norm = nn.BatchNorm2d(64)
+
+    def forward(self, X):
+        X = nn.functional.max_pool2d(self.norm(self.first(X)).relu(), 3, 2, padding=1)
+        for block in self.blocks:
+            X = block(X)
+        return self.end(X.mean((2, 3)))
+
+
+def name_of_a_part(name):
+    first, _, rest = name.partition(".")
+    if not first.startswith("layer"):
+        return {"conv1": "first", "bn1": "norm", "fc": "end"}[first] + "." + rest
+    i, _, rest = rest.partition(".")
+    for old, new in (("downsample.0", "conv4"), ("downsample.1", "bn4")):
+        rest = rest.replace(old, new)
+    return f"blocks.{(0, 3, 7, 13)[int(first[-1]) - 1] + int(i)}.{rest}"
+
+
 RIGHT = {
     "26.1": [
-        (230144.0, torch.tensor(3), 110, 2.5937424601, 0.0),
-        (230144, 3, 110, 2.59, 0),
-        (230144, 3, 110, 2.6, 0),
-        [np.int64(230144), 3.0, 110.0, torch.tensor(1.1) ** 10, torch.zeros(())],
+        (230144.0, torch.tensor(3), 110, 2.5937424601, 0.0, 1.5, 0),
+        (230144, 3, 110, 2.59, 0, 1.5, 0.0),
+        (230144, 3, 110, 2.6, 0, torch.tensor(1.5), -0.0),
+        [np.int64(230144), 3.0, 110.0, torch.tensor(1.1) ** 10, torch.zeros(()), 3 / 2, 0],
     ],
     "26.2": [[("degradation", "overfitting", "unfair", "better"), fault_by_two_tests]],
     "26.3": [trace_by_the_formula, trace_with_tensors],
     "26.4": [fuse_a_copy, fuse_with_torch, fuse_in_single_precision],
     "26.5": [ShareToKeep],
-    "26.6": [Bottle],
+    "26.6": [
+        (Bottle, torchvision_itself, str),
+        [Bottle, FromItsParts, name_of_a_part],
+    ],
 }

@@ -233,28 +233,95 @@ class Empty(nn.Module):
         super().__init__()
 
 
+def net50(blocks=(3, 4, 6, 3), classes=1000, first=1, flat=True, stem_pool=True, buffer=False):
+    """What makes a ResNet-50, with switches for mistakes."""
+    kind = bottle()
+
+    def resnet50():
+        stem = [nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
+        net, channels = nn.Sequential(*stem), 64
+        net.append(nn.MaxPool2d(3, 2, padding=1) if stem_pool else nn.Identity())
+        for stage, count in enumerate(blocks):
+            parts = []
+            for i in range(count):
+                strides = 1 if i else 2 if stage else first
+                parts.append(kind(channels, 64 * 2**stage, strides))
+                channels = 256 * 2**stage
+            net.append(nn.Sequential(*parts))
+        net.append(nn.AdaptiveAvgPool2d(1)).append(nn.Flatten() if flat else nn.Identity())
+        net.append(nn.Linear(channels, classes) if flat else nn.Conv2d(channels, classes, 1))
+        if buffer:
+            net.register_buffer("note", torch.zeros(1))
+        return net
+
+    return resnet50
+
+
+def translate(name):
+    """A name in torchvision's ResNet-50 in the words of `net50`."""
+    layer, _, rest = name.partition(".")
+    if layer in ("conv1", "bn1", "fc"):
+        return f"{ {'conv1': 0, 'bn1': 1, 'fc': 10}[layer] }.{rest}"
+    rest = rest.replace("downsample.0", "conv4").replace("downsample.1", "bn4")
+    return f"{int(layer[-1]) + 3}.{rest}"
+
+
+def swapping_norms(name):
+    """Leads the first normalization of each block to the second, and back: the shapes allow it."""
+    if "layer" in name and ("bn1" in name or "bn2" in name):
+        name = name.replace("bn1", "bn0").replace("bn2", "bn1").replace("bn0", "bn2")
+    return translate(name)
+
+
+WRONG_BLOCKS = [
+    bottle(stride_first=True),
+    bottle(bias=True),
+    bottle(always=True),
+    bottle(add=False),
+    bottle(last=False),
+    bottle(before_sum=True),
+    bottle(second=False),
+    bottle(expansion=2),
+    bottle(project=False),
+    Overwrites,
+    NoNormOnTheShortcut,
+    OneNormTwice,
+    OneNormForPathAndShortcut,
+    SharedWeights,
+    OneLayerTooMany,
+    Empty,
+    Bottle(8, 2),
+]
+
 WRONG = {
     "26.1": [
         FULL,
-        (FULL - 64 * 128 - 256, 3, 110, 1.1**10, 0),
-        (FULL - 256, 3, 110, 1.1**10, 0),
-        (FULL - 768, 3, 110, 1.1**10, 0),
-        (FULL + 3 * 128, 3, 110, 1.1**10, 0),
-        (FULL + 768, 3, 110, 1.1**10, 0),
-        (2 * 128 * 128 * 9 + 64 * 128 + 768, 3, 110, 1.1**10, 0),
-        (1, 3, 110, 1.1**10, 0),
-        (FULL, 4, 110, 1.1**10, 0),
-        (FULL, 16, 110, 1.1**10, 0),
-        (FULL, 3, 108, 1.1**10, 0),
-        (FULL, 3, 56, 1.1**10, 0),
-        (FULL, 3, 110, 0.1**10, 0),
-        (FULL, 3, 110, 1 + 0.1**10, 0),
-        (FULL, 3, 110, 2.0, 0),
-        (FULL, 3, 110, 1.1, 0),
-        (FULL, 3, 110, 2.5, 0),
-        (FULL, 3, 110, 1.1**10, -1),
-        (FULL, 3, 110, 1.1**10, math.nan),
-        (FULL, 3, 110, 1.1**10, "0"),
+        (FULL - 64 * 128 - 256, 3, 110, 1.1**10, 0, 1.5, 0),
+        (FULL - 256, 3, 110, 1.1**10, 0, 1.5, 0),
+        (FULL - 768, 3, 110, 1.1**10, 0, 1.5, 0),
+        (FULL + 3 * 128, 3, 110, 1.1**10, 0, 1.5, 0),
+        (FULL + 768, 3, 110, 1.1**10, 0, 1.5, 0),
+        (2 * 128 * 128 * 9 + 64 * 128 + 768, 3, 110, 1.1**10, 0, 1.5, 0),
+        (1, 3, 110, 1.1**10, 0, 1.5, 0),
+        (FULL, 4, 110, 1.1**10, 0, 1.5, 0),
+        (FULL, 16, 110, 1.1**10, 0, 1.5, 0),
+        (FULL, 3, 108, 1.1**10, 0, 1.5, 0),
+        (FULL, 3, 56, 1.1**10, 0, 1.5, 0),
+        (FULL, 3, 110, 0.1**10, 0, 1.5, 0),
+        (FULL, 3, 110, 1 + 0.1**10, 0, 1.5, 0),
+        (FULL, 3, 110, 2.0, 0, 1.5, 0),
+        (FULL, 3, 110, 1.1, 0, 1.5, 0),
+        (FULL, 3, 110, 2.5, 0, 1.5, 0),
+        (FULL, 3, 110, 1.1**10, -1, 1.5, 0),
+        (FULL, 3, 110, 1.1**10, math.nan, 1.5, 0),
+        (FULL, 3, 110, 1.1**10, "0", 1.5, 0),
+        (FULL, 3, 110, 1.1**10, 0),
+        (FULL, 3, 110, 1.1**10, 0, -1.5, 0),
+        (FULL, 3, 110, 1.1**10, 0, 0, 0),
+        (FULL, 3, 110, 1.1**10, 0, 3, 0),
+        (FULL, 3, 110, 1.1**10, 0, 4.5, 0),
+        (FULL, 3, 110, 1.1**10, 0, 1.5, -3),
+        (FULL, 3, 110, 1.1**10, 0, 1.5, 3),
     ],
     "26.2": [
         WORDS,
@@ -326,22 +393,21 @@ WRONG = {
         Empty,
     ],
     "26.6": [
-        bottle(stride_first=True),
-        bottle(bias=True),
-        bottle(always=True),
-        bottle(add=False),
-        bottle(last=False),
-        bottle(before_sum=True),
-        bottle(second=False),
-        bottle(expansion=2),
-        bottle(project=False),
-        Overwrites,
-        NoNormOnTheShortcut,
-        OneNormTwice,
-        OneNormForPathAndShortcut,
-        SharedWeights,
-        OneLayerTooMany,
-        Empty,
-        Bottle(8, 2),
+        *((block, net50(), translate) for block in WRONG_BLOCKS),
+        bottle(),
+        (bottle(), net50()),
+        (bottle(), net50()(), translate),
+        (bottle(), net50(), "translate"),
+        (bottle(), lambda: "ResNet-50", translate),
+        (bottle(), net50(blocks=(3, 4, 23, 3)), translate),
+        (bottle(), net50(classes=10), translate),
+        (bottle(), net50(first=2), translate),
+        (bottle(), net50(flat=False), translate),
+        (bottle(), net50(stem_pool=False), translate),
+        (bottle(), net50(buffer=True), translate),
+        (bottle(), net50(), lambda name: name),
+        (bottle(), net50(), lambda name: translate(name).replace("bn2", "bn1")),
+        (bottle(), net50(), lambda name: translate(name.replace("layer4", "layer3"))),
+        (bottle(), net50(), swapping_norms),
     ],
 }
