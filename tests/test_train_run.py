@@ -513,7 +513,7 @@ def test_registering() -> None:
 @pytest.mark.parametrize("name", models.MODELS)
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32)])
 def test_a_model_takes_an_image_or_says_why_not(name: str, shape: tuple[int, int, int]) -> None:
-    if name in ("lenet", "quick", "compact") and shape[1] == 8:
+    if name in ("lenet", "quick", "compact", "medium") and shape[1] == 8:
         with pytest.raises(ValueError, match="of at least 16×16|are too small for this model"):
             models.build_model(name, shape, 7)
     else:
@@ -532,7 +532,8 @@ def test_the_networks_of_the_ladder_have_the_published_sizes() -> None:
     assert parameters("conv2-fc2") == parameters("conv2") + 100 * 101
     assert parameters("small") == 35_354
     assert parameters("quick") == 66_346
-    assert parameters("compact") == 172_282
+    assert parameters("compact") == 159_018
+    assert parameters("medium") == 334_762
     # As PyTorch's tutorial on CIFAR-10 counts it.
     assert parameters("lenet", (3, 32, 32)) == 62_006
 
