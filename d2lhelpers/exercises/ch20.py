@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .compare import agree, values
+from .compare import agree, number, parts, values
 from .registry import exercise, require
 
 
@@ -39,11 +39,8 @@ def different_numbers(answer) -> None:
 
 def three_numbers(answer: Any, names: tuple[str, str, str]) -> list[float]:
     """The three numbers of a tuple, a list, an array or a tensor."""
-    several = isinstance(answer, tuple | list) or getattr(answer, "ndim", 0) == 1
-    require(several and len(answer) == 3, "three numbers are wanted")
-    for what, part in zip(names, answer, strict=True):
-        require(values(part).numel() == 1, f"{what}: one number is wanted")
-    return [values(part).item() for part in answer]
+    three = parts(answer, 3, "three numbers are wanted")
+    return [number(part, what) for part, what in zip(three, names, strict=True)]
 
 
 @exercise("20.2")

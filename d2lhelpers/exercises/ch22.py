@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .compare import agree, values, without_autograd
+from .compare import agree, number, values, without_autograd
 from .registry import Wrong, exercise, require
 
 
@@ -18,13 +18,6 @@ def seeded(seed):
 def correlation(X, K):
     """Cross-correlation of two float64 matrices."""
     return functional.conv2d(X[None, None], K[None, None])[0, 0]
-
-
-def number_of(answer, what):
-    """The one number of an answer."""
-    found = values(answer)
-    require(found.numel() == 1, f"{what}: one number is wanted, you gave {found.numel()}")
-    return found.item()
 
 
 @exercise("22.1")
@@ -40,7 +33,7 @@ def sizes(answer) -> None:
     )
     require(shape != [100, 60], "the shape: without padding the output is smaller than the image")
     require(shape == [94, 58], "the shape: n − k + 1 along each axis")
-    parameters, layers = number_of(parameters, "parameters"), number_of(layers, "layers")
+    parameters, layers = number(parameters, "parameters"), number(layers, "layers")
     require(parameters != 336, "parameters: each map has a bias as well")
     require(parameters != 337, "parameters: each map has a bias of its own")
     require(
@@ -209,7 +202,7 @@ def gradients(answer) -> None:
             require(torch.equal(copy, given), "X, K and G must stay as they are")
         case = f"image {image}, kernel {kernel}"
         for_X, for_K = values(found[0]), values(found[1])
-        for_b = number_of(found[2], "gradient of b")
+        for_b = number(found[2], "gradient of b")
         require(
             not (for_X.shape == kernel and for_K.shape == image),
             f"{case}: the gradient of X comes first",

@@ -6,25 +6,15 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from .compare import agree, values, without_autograd
+from .compare import agree, number, parts, values, without_autograd
 from .registry import exercise, require
 
 
 def whole(found, what):
     """The one whole number of an answer, as an int."""
-    number = values(found)
-    require(number.numel() == 1, f"{what}: one number is wanted")
-    value = number.item()
-    require(value == value and abs(value) < 1e15, f"{what}: a finite number is wanted")
+    value = number(found, what)
     require(value == int(value), f"{what}: a whole number is wanted, you gave {value:g}")
     return int(value)
-
-
-def parts(found, count, hint):
-    """The `count` parts of an answer, be it a list, a tuple, a tensor or an array."""
-    found = found.tolist() if hasattr(found, "tolist") else found
-    require(isinstance(found, tuple | list) and len(found) == count, hint)
-    return list(found)
 
 
 def output_size(n, k, p, s, d=1):
@@ -37,7 +27,7 @@ def one_layer(answer) -> None:
     numbers = parts(answer, 5, "five numbers are wanted")
     names = ("height", "parameters", "multiplications", "bytes kept", "pooled height")
     height, parameters, products, size, pooled = (
-        whole(number, f"the {name}") for number, name in zip(numbers, names, strict=True)
+        whole(part, f"the {name}") for part, name in zip(numbers, names, strict=True)
     )
     require(height != 14, "the height: the padding is missing, two zeros on *each* side")
     require(height != 15, "the height: do not forget the window that begins at place 0")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ..data import load_digits
-from .compare import agree, values
+from .compare import agree, number, parts, values
 from .registry import exercise, require
 from .sizes import stored_numbers
 
@@ -16,26 +16,9 @@ LARGEST = 10_000  # numbers in parameters and buffers
 WANTED = 296  # of 300 validation digits
 
 
-def number(found: Any, what: str) -> float:
-    """The one number of an answer."""
-    value = values(found)
-    require(value.numel() == 1, f"{what}: one number is wanted")
-    result = float(value.item())
-    require(math.isfinite(result), f"{what}: a finite number is wanted")
-    return result
-
-
-def parts(answer: Any, count: int, wanted: str) -> list[Any]:
-    """The parts of an answer: a tuple, a list, or a tensor or array of one axis."""
-    if getattr(answer, "shape", None) == (count,):
-        answer = list(answer)
-    require(isinstance(answer, tuple | list) and len(answer) == count, f"{wanted} are wanted")
-    return list(answer)
-
-
 @exercise("24.1")
 def sizes(answer: Any) -> None:
-    first, second = parts(answer, 2, "two numbers")
+    first, second = parts(answer, 2, "two numbers are wanted")
     flat, parameters = number(first, "the inputs"), number(second, "the parameters")
     require(
         flat not in (40 * 64, 40 * 32 * 32),
@@ -66,7 +49,9 @@ def compare(answer: Any) -> None:
         hits_a = torch.rand(seeds, n, generator=generator) < 0.9
         hits_b = torch.rand(seeds, n, generator=generator) < 0.95
         where = f"{seeds} seeds, {n} images"
-        found = parts(answer(hits_a.clone(), hits_b.clone()), 4, f"{where}: four results")
+        found = parts(
+            answer(hits_a.clone(), hits_b.clone()), 4, f"{where}: four results are wanted"
+        )
         lost, won = ((hits_a & ~hits_b).sum(1).double(), (~hits_a & hits_b).sum(1).double())
         gain, by_images, root = won - lost, (won + lost).sqrt(), math.sqrt(seeds)
         wanted = (gain, by_images, gain.mean(), gain.std() / root)

@@ -1,25 +1,17 @@
 """Checks of chapter 25, Color images: CIFAR-10."""
 
-from typing import Any
-
 import torch
 from torch import nn
 
-from .compare import agree, values
+from .compare import agree, number, values
 from .registry import Wrong, exercise, require
 from .sizes import stored_numbers
-
-
-def _number(found: Any) -> float:
-    found = values(found)
-    require(found.numel() == 1, "one number is wanted for each question")
-    return found.item()
 
 
 @exercise("25.1")
 def counted(answer) -> None:
     require(isinstance(answer, tuple | list) and len(answer) == 3, "three answers are wanted")
-    flat, parameters, times = map(_number, answer)
+    flat, parameters, times = map(number, answer)
     require(flat != 13 * 13, "each of the 16 maps has so many pixels")
     require(flat not in (16 * 16 * 16, 16 * 14 * 14), "a 5×5 kernel without padding costs 4 pixels")
     require(flat != 16 * 26 * 26, "the second pooling halves, too")

@@ -7,20 +7,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .compare import agree, values
+from .compare import agree, number, values
 from .registry import Wrong, exercise, require
-
-
-def _number(found: Any) -> float:
-    found = values(found)
-    require(found.numel() == 1, "one number is wanted for each question")
-    return found.item()
 
 
 @exercise("26.1")
 def numbers(answer) -> None:
     require(isinstance(answer, tuple | list) and len(answer) == 7, "seven answers are wanted")
-    parameters, projections, layers, ten, minus, output, start = map(_number, answer)
+    parameters, projections, layers, ten, minus, output, start = map(number, answer)
     first, second, projection, norm = 64 * 128 * 9, 128 * 128 * 9, 64 * 128, 2 * 128
     full = first + second + projection + 3 * norm
     require(parameters != full - projection - norm, "the projection on the shortcut has weights")
@@ -190,7 +184,7 @@ def trace(answer) -> None:
                 where
                 + f"height or width behind {place} is wrong; how is half an odd size rounded?",
             )
-        cost = _number(cost)
+        cost = number(cost)
         require(cost != 2 * wanted_cost, "a multiplication and its addition count as one here")
         first = wanted[0][1] * wanted[0][2] * 64
         require(cost != 9 * wanted_cost and cost * 9 != wanted_cost, "a 3×3 kernel has 9 weights")

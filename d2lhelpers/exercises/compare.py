@@ -5,6 +5,7 @@ or without a record for autograd, on the CPU or on a GPU. A check that cares for
 with a `require` of its own.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,22 @@ def values(found: Any) -> torch.Tensor:
         return torch.as_tensor(found).detach().to("cpu", torch.float64)
     except (TypeError, ValueError, RuntimeError):
         raise Wrong(f"numbers are wanted, not {type(found).__name__}") from None
+
+
+def number(found: Any, what: str = "your answer") -> float:
+    """The one finite number of an answer, or of a part of it called `what`."""
+    one = values(found)
+    require(one.numel() == 1, f"{what}: one number is wanted, you gave {one.numel()}")
+    require(math.isfinite(one.item()), f"{what}: a finite number is wanted")
+    return one.item()
+
+
+def parts(found: Any, count: int, hint: str) -> list[Any]:
+    """The `count` parts of an answer, a list, tuple, tensor or array (along its first axis)."""
+    if tuple(getattr(found, "shape", ()))[:1] == (count,):
+        found = list(found)
+    require(isinstance(found, tuple | list) and len(found) == count, hint)
+    return list(found)
 
 
 def agree(found: Any, wanted: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
