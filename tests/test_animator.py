@@ -11,8 +11,6 @@ from xml.etree import ElementTree
 
 import matplotlib
 import matplotlib.pyplot as plt
-import nbclient
-import nbformat
 import numpy as np
 import pytest
 import torch
@@ -23,6 +21,7 @@ from matplotlib.figure import Figure
 
 import d2lhelpers as d2l
 from d2lhelpers import animator as animator_module
+from tests.cells import run_cells
 from tests.nbval_adapter import text_difference
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,21 +82,6 @@ def kernel(monkeypatch):
 
 def pixels(png: bytes) -> np.ndarray:
     return plt.imread(BytesIO(png))
-
-
-def run_cells(*sources: str, allow_errors: bool = False) -> list[list[dict]]:
-    """Execute the cells in a kernel in the repository root; return their outputs."""
-    cells = [nbformat.v4.new_code_cell(textwrap.dedent(source)) for source in sources]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    client = nbclient.NotebookClient(
-        notebook,
-        timeout=120,
-        kernel_name="python3",
-        allow_errors=allow_errors,
-        resources={"metadata": {"path": str(ROOT)}},
-    )
-    client.execute()
-    return [cell.outputs for cell in notebook.cells]
 
 
 # --- the data ----------------------------------------------------------------------------------

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
+from jupyter_client.connect import LocalPortCache
 
 from tools.notebook import main, read, run_time_text, violations
 
@@ -49,6 +52,16 @@ def chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert main(["build", str(tmp_path / "x.py"), str(path)]) == 0
     assert main(["run", str(path)]) == 0
     return path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kernels are reached through TCP on Windows")
+def test_a_port_that_another_process_took_stops_no_run(
+    chapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(LocalPortCache, "find_available_port", lambda *_: port)
+        assert main(["run", str(chapter)]) == 0
 
 
 def test_run_stores_real_outputs_in_normal_form(chapter: Path) -> None:

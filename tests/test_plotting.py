@@ -11,8 +11,6 @@ from xml.etree import ElementTree
 
 import matplotlib
 import matplotlib.pyplot as plt
-import nbclient
-import nbformat
 import numpy as np
 import pytest
 import torch
@@ -21,6 +19,7 @@ from hypothesis import strategies as st
 
 import d2lhelpers as d2l
 from d2lhelpers import figures, plotting
+from tests.cells import run_cells
 
 ROOT = Path(__file__).resolve().parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,21 +36,6 @@ def clean_matplotlib():
 
 def lines():
     return plt.gca().get_lines()
-
-
-def run_cells(*sources: str, allow_errors: bool = False) -> list[list[dict]]:
-    """Execute the cells in a kernel in the repository root; return their outputs."""
-    cells = [nbformat.v4.new_code_cell(textwrap.dedent(source)) for source in sources]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    client = nbclient.NotebookClient(
-        notebook,
-        timeout=120,
-        kernel_name="python3",
-        allow_errors=allow_errors,
-        resources={"metadata": {"path": str(ROOT)}},
-    )
-    client.execute()
-    return [cell.outputs for cell in notebook.cells]
 
 
 def run_script(source: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

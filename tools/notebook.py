@@ -16,10 +16,12 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from difflib import SequenceMatcher
@@ -349,7 +351,12 @@ def kernel_environment(threads: str = "1", device: str | None = None) -> dict[st
 
 
 def notebook_client(notebook: NotebookNode, folder: Path, timeout: float = CELL_TIMEOUT) -> Any:
-    """An nbclient that runs the cells of `notebook` in `folder` with this very interpreter."""
+    """An nbclient that runs the cells of `notebook` in `folder` with this very interpreter.
+
+    The kernel is reached through socket files in a folder of its own where there are such (not on
+    Windows). TCP ports are chosen before the kernel binds them, and when another process takes the
+    one for outputs in between, the kernel lives on and never answers.
+    """
     import ipykernel.kernelspec
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
@@ -361,6 +368,14 @@ def notebook_client(notebook: NotebookNode, folder: Path, timeout: float = CELL_
             return KernelSpec(resource_dir=ipykernel.kernelspec.RESOURCES, **spec)
 
     class Manager(AsyncKernelManager):
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            if os.name != "nt":
+                folder = tempfile.mkdtemp(prefix="d2l-kernel-")
+                weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+                self.connection_file = str(Path(folder) / "kernel.json")
+                self.transport = "ipc"
+
         def _kernel_spec_manager_default(self) -> KernelSpecManager:
             return ThisInterpreter(parent=self)
 
