@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,20 +35,29 @@ class Row:
     met: bool | None = None
 
 
+def in_turns(measures: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """Median of what each measure returns over `rounds` rounds in which each is called once."""
+    found: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(rounds):
+        for name, measure in measures.items():
+            found[name].append(measure())
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
 def take_turns(
     candidates: Mapping[str, Callable[[], object]], rounds: int, warmup: int = 1
 ) -> dict[str, float]:
     """Median seconds of each candidate over `rounds` rounds in which each runs once."""
+
+    def seconds(run: Callable[[], object]) -> float:
+        start = time.perf_counter()
+        run()
+        return time.perf_counter() - start
+
     for _ in range(warmup):
         for run in candidates.values():
             run()
-    seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(rounds):
-        for name, run in candidates.items():
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    return in_turns({name: partial(seconds, run) for name, run in candidates.items()}, rounds)
 
 
 def at_least(

@@ -1,9 +1,9 @@
 """Threads, number formats, compilation and processes, side by side, for chapter 27.
 
-`python -m benchmarks.scaling` takes about four minutes on two cores, on which nothing else should
-run. Candidates of one group take turns; processes are measured one arrangement after the other.
-Each line has a ratio: how many times as fast as the first line of its group. Writes
-benchmarks/results/scaling.json. With `--try` it only sees whether everything runs.
+`python -m benchmarks.scaling` takes about a quarter of an hour on two cores, on which nothing else
+should run. Candidates of one group take turns, arrangements of processes too. Each line has a
+ratio: how many times as fast as the first line of its group. Writes results/scaling.json. With
+`--try` it only sees whether everything runs.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from d2lhelpers import train
 
-from .measure import store_runs, take_turns
+from .measure import in_turns, store_runs, take_turns
 
 COMMAND = "python -m benchmarks.scaling"
 SHAPE = (1, 28, 28)
@@ -191,21 +191,25 @@ def work_until(start: float, seconds: float) -> None:
     print(64 * count / (time.perf_counter() - begin))
 
 
-def side_by_side(seconds: float) -> Iterator[Run]:
-    """Strangers on one machine: one or two processes, which know nothing of each other."""
-    found = {}
-    for processes, threads in ((1, 1), (1, 2), (2, 1), (2, 2)):
-        start = time.time() + 12
-        own = ["--alone", str(start), str(seconds)]
-        command = [sys.executable, "-m", "benchmarks.scaling", *own]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        running = [
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-            for _ in range(processes)
-        ]
-        speeds = [float(one.communicate()[0].split()[-1]) for one in running]
-        found[f"{processes} × {threads} threads"] = 1 / sum(speeds)
-    yield from lines("strangers", found, 1)
+def image_seconds(processes: int, threads: int, seconds: float) -> float:
+    """Seconds an image when so many processes work that know nothing of each other."""
+    own = ["--alone", str(time.time() + 12), str(seconds)]
+    command = [sys.executable, "-m", "benchmarks.scaling", *own]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    running = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(processes)
+    ]
+    return 1 / sum(float(one.communicate()[0].split()[-1]) for one in running)
+
+
+def side_by_side(turns: int, seconds: float) -> Iterator[Run]:
+    """Strangers on one machine: one or two processes."""
+    measures = {
+        f"{processes} × {threads} threads": partial(image_seconds, processes, threads, seconds)
+        for processes, threads in ((1, 1), (1, 2), (2, 1), (2, 2))
+    }
+    yield from lines("strangers", in_turns(measures, turns), 1)
 
 
 def work_together(batch_size: int, count: int, rounds: int) -> None:
@@ -229,29 +233,28 @@ def work_together(batch_size: int, count: int, rounds: int) -> None:
         distributed.destroy_process_group()
 
 
-def by_processes(rounds: int) -> Iterator[Run]:
+def step_seconds(batch_size: int, rounds: int, starter: Sequence[str], threads: int) -> float:
+    """Seconds a training step takes in the processes that `starter` starts (without one: one)."""
+    own = ["--together", str(batch_size), str(max(2, 1024 // batch_size)), str(rounds)]
+    command = [sys.executable, *starter, "-m", "benchmarks.scaling", *own]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    with contextlib.suppress(OSError):
+        if "lo" in os.listdir("/sys/class/net"):
+            environment["GLOO_SOCKET_IFNAME"] = "lo"
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return float(done.stdout.split()[-1])
+
+
+def by_processes(turns: int, rounds: int) -> Iterator[Run]:
     """One batch computed by one thread, by two threads, by two processes."""
-    starter = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    arrangements = {
-        "1 process": ([], "1"),
-        "1 process, 2 threads": ([], "2"),
-        "2 processes": (starter, "1"),
-    }
-    for batch_size in GLOBAL_BATCHES:
-        count = max(2, 1024 // batch_size)
-        found = {}
-        for name, (prefix, threads) in arrangements.items():
-            own = ["--together", str(batch_size), str(count), str(rounds)]
-            command = [sys.executable, *prefix, "-m", "benchmarks.scaling", *own]
-            environment = {**os.environ, "OMP_NUM_THREADS": threads}
-            with contextlib.suppress(OSError):
-                if "lo" in os.listdir("/sys/class/net"):
-                    environment["GLOO_SOCKET_IFNAME"] = "lo"
-            done = subprocess.run(
-                command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-            )
-            found[name] = float(done.stdout.split()[-1])
-        yield from lines("processes", found, 1, size=batch_size)
+    two = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for size in GLOBAL_BATCHES:
+        measures = {
+            "1 process": partial(step_seconds, size, rounds, [], 1),
+            "1 process, 2 threads": partial(step_seconds, size, rounds, [], 2),
+            "2 processes": partial(step_seconds, size, rounds, two, 1),
+        }
+        yield from lines("processes", in_turns(measures, turns), 1, size=size)
 
 
 def bfloat16_instructions() -> list[str]:
@@ -276,26 +279,27 @@ def main() -> int:
     if options.together:
         work_together(*options.together)
         return 0
-    rounds = 1 if options.trial else 11
+    turns, rounds, seconds = (1, 1, 1.0) if options.trial else (5, 11, 5.0)
     with tempfile.TemporaryDirectory() as cache:  # a first call finds nothing compiled already
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
-        runs = measured(rounds, 1.0 if options.trial else 6.0)
+        runs = measured(turns, rounds, seconds)
     if not options.trial:
         store_runs("scaling", COMMAND, runs, bfloat16_instructions=bfloat16_instructions())
     return 0
 
 
-def measured(rounds: int, seconds: float) -> list[Run]:
+def measured(turns: int, rounds: int, seconds: float) -> list[Run]:
     """All groups, each line printed when it is there.
 
     Args:
-        rounds: how often candidates take turns.
+        turns: how often arrangements of processes, which start slowly, take turns.
+        rounds: how often other candidates take turns.
         seconds: how long strangers work.
     """
     runs = []
     for lines_of_group in (
-        by_processes(rounds),
-        side_by_side(seconds),
+        by_processes(turns, max(1, rounds // 2)),
+        side_by_side(turns, seconds),
         by_threads(rounds),
         by_format(rounds),
         by_compilation(rounds),

@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,19 @@ def test_candidates_take_turns_after_a_warmup() -> None:
     assert calls == list("ab" * 4)
     assert set(seconds) == {"a", "b"}
     assert min(seconds.values()) >= 0
+
+
+def test_measures_are_taken_in_turns_and_give_their_median() -> None:
+    values = {"a": iter([3.0, 1.0, 2.0]), "b": iter([5.0, 9.0, 7.0])}
+    calls: list[str] = []
+
+    def measure_one(name: str) -> float:
+        calls.append(name)
+        return next(values[name])
+
+    measures = {name: partial(measure_one, name) for name in values}
+    assert measure.in_turns(measures, rounds=3) == {"a": 2.0, "b": 7.0}
+    assert calls == list("ababab")
 
 
 def test_median_seconds_are_not_moved_by_one_slow_round() -> None:
