@@ -105,7 +105,10 @@ def color_kernels(answer) -> None:
         not agree(Y[0], X[0], 1e-3),
         "channel 0: that is red; the channels are red, green, blue, counted from 0",
     )
-    require(agree(Y[0], X[2], 1e-3), "channel 0: a single 1, in the middle of the kernel for blue")
+    require(
+        agree(Y[0], X[2], 1e-3),
+        "channel 0: which 3×3 kernel leaves blue as it is, and which ones add nothing to it?",
+    )
     require(not agree(Y[1], X.sum(0), 1e-3), "channel 1: that is the sum; the mean is wanted")
     require(
         not agree(K[1], torch.full((3, 3, 3), 1 / 27), 1e-3)
@@ -116,7 +119,10 @@ def color_kernels(answer) -> None:
         agree(Y[1], X.mean(0), 1e-3) or not agree(Y[1], X.mean(0), 5e-2),
         "channel 1: nearly; let Python divide, 1 / 3 has more than two digits",
     )
-    require(agree(Y[1], X.mean(0), 1e-3), "channel 1: the same weight in the middle for each color")
+    require(
+        agree(Y[1], X.mean(0), 1e-3),
+        "channel 1: each color counts alike, and each pixel by itself",
+    )
     require(
         not agree(Y[2], left, 1e-3),
         "channel 2: that moves to the left; what should stand at j came from j − 1",
@@ -124,8 +130,7 @@ def color_kernels(answer) -> None:
     require(not agree(Y[2], down, 1e-3), "channel 2: that moves down; the last axis is the columns")
     require(
         agree(Y[2], right, 1e-3),
-        "channel 2: one 1 in the kernel for red; which place does an output read if the picture "
-        "moves right?",
+        "channel 2: which place of the red picture does an output read if the picture moves right?",
     )
 
 
