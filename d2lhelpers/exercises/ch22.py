@@ -291,55 +291,6 @@ def taught_kernel(answer) -> None:
         )
 
 
-@exercise("22.7")
-def invisible_kernels(answer) -> None:
-    generator = seeded(4)
-    stripes = torch.ones(6, 9, dtype=torch.float64)
-    stripes[:, 3:6] = 0
-    noise = torch.rand(9, 8, generator=generator, dtype=torch.float64)
-    ramp = torch.arange(7.0, dtype=torch.float64)[:, None] + torch.arange(8.0) / 2
-    cases = (
-        ("an even image", torch.full((6, 7), 0.5, dtype=torch.float64), 3, 8),
-        ("upright stripes", stripes, 3, 6),
-        ("flat stripes", stripes.T.contiguous(), 2, 2),
-        ("a ramp", ramp, 3, 7),
-        ("a small random image", noise[:4, :4].clone(), 3, 5),
-        ("a random image", noise, 2, 0),
-    )
-    for name, X, k, count in cases:
-        found = answer(X.clone(), k)
-        require(found is not None, "return the kernels, shape (m, k, k)")
-        kernels = values(found)
-        if not kernels.numel():  # an empty list has no k
-            kernels = kernels.new_zeros(0, k, k)
-        require(
-            kernels.ndim == 3 and kernels.shape[1:] == (k, k),
-            f"{name}, k = {k}: wanted is the shape (m, {k}, {k}), yours is {tuple(kernels.shape)}",
-        )
-        require(bool(kernels.isfinite().all()), f"{name}: all weights must be finite")
-        for kernel in kernels:
-            require(
-                float(correlation(X, kernel).abs().max()) < 1e-6,
-                f"{name}, k = {k}: one of your {len(kernels)} kernels does not give zeros; which "
-                "eigenvalues belong to z with Wz = 0?",
-            )
-        rows = kernels.reshape(len(kernels), k * k)
-        lengths = (rows**2).sum(1)
-        require(
-            agree(lengths, torch.ones(len(rows)), atol=1e-6),
-            f"{name}, k = {k}: the squares of a kernel's weights must add up to 1",
-        )
-        require(
-            agree(rows @ rows.T, torch.eye(len(rows)), atol=1e-6),
-            f"{name}, k = {k}: your kernels are not perpendicular to each other",
-        )
-        require(
-            len(kernels) == count,
-            f"{name}, k = {k}: you found {len(kernels)} kernels, there are {count}: k² less the "
-            "rank of W; mind the windows' number, and rounding",
-        )
-
-
 class Watch(TorchDispatchMode):
     """Counts the numbers that tensor operations read and write, and remembers their names.
 
@@ -392,7 +343,7 @@ def numbers_stay_in_tensors():
         yield
 
 
-@exercise("22.8")
+@exercise("22.7")
 def box_blur(answer) -> None:
     small = ((12, 9, 3), (12, 9, 1), (8, 8, 8), (5, 12, 2), (12, 9, 7))
     large = tuple((60, 48, k) for k in (2, 8, 20))  # one image, so that only k differs

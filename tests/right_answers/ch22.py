@@ -19,20 +19,6 @@ def field_by_sums(kernel_sizes, strides):
     return 1.0 + sum((k - 1) * math.prod(strides[:i]) for i, k in enumerate(kernel_sizes))
 
 
-def invisible_by_svd(X, k):
-    W = functional.unfold(X[None, None], k)[0].T  # (windows, k²)
-    _, S, V = torch.linalg.svd(W, full_matrices=True)
-    return V[int((S / S[0] > 1e-9).sum()) :].reshape(-1, k, k)
-
-
-def invisible_by_projection(X, k):
-    """What is left of random kernels without their visible parts, made perpendicular."""
-    W = X.unfold(0, k, 1).unfold(1, k, 1).reshape(-1, k * k)
-    hidden = torch.eye(k * k, dtype=X.dtype) - torch.linalg.pinv(W, rtol=1e-9) @ W
-    U, S, _ = torch.linalg.svd(hidden)
-    return U.T[S > 0.5].reshape(-1, k, k)
-
-
 def taught_by_svd(X, Y, k):
     W = functional.unfold(X[None, None], k)[0].T  # (windows, k²)
     U, S, Vt = torch.linalg.svd(W, full_matrices=False)
@@ -151,12 +137,6 @@ RIGHT = {
         taught_as_a_list,
     ],
     "22.7": [
-        invisible_by_svd,
-        invisible_by_projection,
-        lambda X, k: invisible_by_svd(X, k).numpy(),
-        lambda X, k: list(invisible_by_svd(X, k)),
-    ],
-    "22.8": [
         blur_axis_by_axis,
         blur_with_narrow,
         blur_by_a_running_row,
