@@ -66,7 +66,7 @@ def half_trained(train, validation):
 
 
 def seen(n, places, epochs):
-    """The solution of 24.5, for any number of places."""
+    """The solution of 24.6, for any number of places."""
     return n * places * (1 - (1 - 1 / places) ** epochs)
 
 
