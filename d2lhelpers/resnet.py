@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from .arguments import require_count
 
@@ -21,8 +20,6 @@ class Residual(nn.Module):
     to (n, num_channels, ⌈h/strides⌉, ⌈w/strides⌉).
 
     Args:
-        input_channels: of the input.
-        num_channels: of the output.
         use_1x1conv: whether the shortcut is a projection, a 1×1 convolution and batch norm.
             It must be where the shape changes.
         strides: of the first convolution and of the projection.
@@ -58,10 +55,10 @@ class Residual(nn.Module):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """The block's output; shapes as above."""
-        Y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(X)))))
+        Y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(X)))))
         if self.conv3 is not None and self.bn3 is not None:
             X = self.bn3(self.conv3(X))
-        return F.relu(Y + X)
+        return torch.relu(Y + X)
 
 
 def residual_net(
@@ -79,8 +76,6 @@ def residual_net(
 
     Args:
         num_blocks: of each stage; each stage but the first halves the image.
-        num_classes: logits of an image.
-        in_channels: of the images.
         num_channels: of the first stage; each further stage doubles them.
         small_images: a 3×3 stem that keeps the size, instead of one that quarters it.
 
@@ -99,15 +94,15 @@ def residual_net(
     stem = nn.Sequential(conv, nn.BatchNorm2d(num_channels), nn.ReLU())
     if not small_images:
         stem.append(nn.MaxPool2d(3, 2, padding=1))
-    net = nn.Sequential(OrderedDict(stem=stem))
+    net, channels = nn.Sequential(OrderedDict(stem=stem)), num_channels
     for i, count in enumerate(num_blocks):
-        before, width = num_channels * 2 ** max(i - 1, 0), num_channels * 2**i
-        first = Residual(before, width, use_1x1conv=i > 0, strides=1 if i == 0 else 2)
-        others = (Residual(width, width) for _ in range(count - 1))
+        before, channels = channels, channels if i == 0 else 2 * channels
+        first = Residual(before, channels, use_1x1conv=i > 0, strides=1 if i == 0 else 2)
+        others = (Residual(channels, channels) for _ in range(count - 1))
         net.add_module(f"stage{i + 1}", nn.Sequential(first, *others))
     net.add_module("pool", nn.AdaptiveAvgPool2d(1))
     net.add_module("flatten", nn.Flatten())
-    net.add_module("output", nn.Linear(width, num_classes))
+    net.add_module("output", nn.Linear(channels, num_classes))
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")

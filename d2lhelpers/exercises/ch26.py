@@ -51,7 +51,7 @@ def numbers(answer) -> None:
 CASES = {
     "A": ("degradation", "the deep network is worse on its own *training* data"),
     "B": ("overfitting", "the training loss fell, only the validation loss rose"),
-    "C": ("unfair", "a rate that suits 3 layers may ruin 21"),
+    "C": ("unfair", "a rate that suits 3 layers need not suit 21"),
     "D": ("better", "both losses fell"),
 }
 
