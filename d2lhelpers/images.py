@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from .arguments import require_count, require_number
-from .plotting import set_figsize
+from .plotting import use_svg_display
 
 __all__ = ["show_images"]
 
@@ -23,10 +23,9 @@ def show_images(
 
     Args:
         imgs: the images, at most rows × columns: a tensor (n, H, W), (n, 1, H, W) or (n, 3, H, W),
-            a channels-last array, or a list: tensors (H, W), (1, H, W) or (3, H, W), arrays
-            (H, W), (H, W, 3) or (H, W, 4), Pillow images. Integers are drawn from 0 (black) to
-            255 (white), floating images from 0 to 1; where any value lies outside, from the
-            smallest to the largest value of all of them.
+            a channels-last array, or a list of tensors, arrays (a fourth channel is opacity) and
+            Pillow images. Integers are drawn from 0 (black) to 255 (white), floating images from
+            0 to 1; where any value lies outside, from the smallest to the largest of them all.
         num_rows, num_cols: at least 1.
         titles: one for each image, text or numbers; None for none.
         scale: width and height of an image in inches.
@@ -48,14 +47,14 @@ def show_images(
     if not 0 < len(pictures) <= places:
         raise ValueError(f"show_images: {len(pictures)} images for {num_rows}×{num_cols} places")
     names = _names(titles, len(pictures))
-    set_figsize((num_cols * scale, num_rows * scale))
-    axes = plt.subplots(num_rows, num_cols, squeeze=False)[1].flatten()
+    use_svg_display()
+    size = (num_cols * scale, num_rows * scale)
+    axes = plt.subplots(num_rows, num_cols, figsize=size, squeeze=False)[1].flatten()
     for ax in axes[len(pictures) :]:
         ax.set_axis_off()
     for ax, picture, name in zip(axes, pictures, names, strict=False):
         top = 255 if picture.dtype == np.uint8 else 1
         ax.imshow(picture, cmap="gray", vmin=0, vmax=top, interpolation="nearest")
-        ax.grid(False)
         ax.xaxis.set_visible(False)
         ax.yaxis.set_visible(False)
         ax.spines[:].set(visible=True, color="#999999")
@@ -78,29 +77,39 @@ def _names(titles: Any, count: int) -> list[str]:
     return names
 
 
-def _picture(image: Any, name: str) -> np.ndarray:
-    """One image as Matplotlib draws it: bytes, or floating point as given.
-
-    Args:
-        image: a tensor (H, W), (1, H, W) or (3, H, W), on any device; an array (H, W), (H, W, 1),
-            (H, W, 3) or (H, W, 4), the fourth being opacity; a Pillow image. A tensor's channels
-            may also stand last and an array's first, where they cannot be meant otherwise. Bytes
-            or other integers 0 to 255, booleans, or floating point.
-        name: what an error message calls it.
-
-    Returns:
-        Shape (H, W), (H, W, 3) or (H, W, 4); uint8, or float64 where it was floating or boolean.
-
-    Raises:
-        TypeError: not numbers.
-        ValueError: another shape, no pixels, values that are not finite, integers beyond a byte.
+def _pictures(imgs: Iterable[Any]) -> list[np.ndarray]:
+    """The images as arrays to be drawn; floating ones between 0 and 1, stretched if need be.
 
     Explained in chapter 20, Data sets and loaders.
     """
-    array, prefer = _read(image)
-    if array.dtype.kind not in "buif":
+    if isinstance(imgs, str | bytes | dict | Image.Image) or not isinstance(imgs, Iterable):
+        hint = "; give its .images" if hasattr(imgs, "images") else ""
+        got = f"got {type(imgs).__name__}{hint}"
+        raise TypeError(f"show_images: imgs must be several images, {got}")
+    pictures = [_picture(img, f"show_images: imgs[{i}]") for i, img in enumerate(imgs)]
+    # Views of the colors alone: opacity is not stretched.
+    colors = [p if p.ndim == 2 else p[..., :3] for p in pictures if p.dtype != np.uint8]
+    low = min((float(view.min()) for view in colors), default=0.0)
+    high = max((float(view.max()) for view in colors), default=1.0)
+    if low < 0 or high > 1:
+        for view in colors:
+            # Halves, since the difference of two huge numbers may be infinite.
+            view[:] = (view / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
+    return pictures
+
+
+def _picture(image: Any, name: str) -> np.ndarray:
+    """One image, (H, W), (H, W, 3) or (H, W, 4): uint8, or float64 where floating or boolean.
+
+    TypeError where it holds no numbers. ValueError for another shape, no pixels, values that are
+    not finite, and integers beyond a byte; the messages call the image `name`.
+
+    Explained in chapter 20, Data sets and loaders.
+    """
+    array, places = _read(image)
+    if array.dtype.kind not in "buif":  # booleans, integers without and with sign, floats
         raise TypeError(f"{name} must hold real numbers, got {type(image).__name__}")
-    picture = _channels_last(array, prefer)
+    picture = _channels_last(array, places)
     if picture is None or not picture.size:
         raise ValueError(
             f"{name} has shape {array.shape}, wanted (H, W), (1, H, W), (3, H, W) "
@@ -116,7 +125,7 @@ def _picture(image: Any, name: str) -> np.ndarray:
 
 
 def _read(image: Any) -> tuple[np.ndarray, tuple[int, int]]:
-    """An image as an array, and where its channels stand: likely, else.
+    """An image as an array, and the axes where its channels may stand, the likely one first.
 
     Explained in chapter 20, Data sets and loaders.
     """
@@ -137,37 +146,9 @@ def _channels_last(array: np.ndarray, places: tuple[int, int]) -> np.ndarray | N
 
     Explained in chapter 20, Data sets and loaders.
     """
-    if array.ndim == 3:
-        kinds = {0: (1, 3), 2: (1, 3, 4)}  # opacity always stands last
-        place = next((axis for axis in places if array.shape[axis] in kinds[axis]), None)
-        if place is None:
-            return None
-        array = np.moveaxis(array, place, 2)
-        return array[:, :, 0] if array.shape[2] == 1 else array
+    kinds = {0: (1, 3), 2: (1, 3, 4)}  # opacity always stands last
+    for axis in places if array.ndim == 3 else ():
+        if array.shape[axis] in kinds[axis]:
+            array = np.moveaxis(array, axis, 2)
+            return array[:, :, 0] if array.shape[2] == 1 else array
     return array if array.ndim == 2 else None
-
-
-def _pictures(imgs: Iterable[Any]) -> list[np.ndarray]:
-    """The images as arrays to be drawn; floating ones between 0 and 1, stretched if need be.
-
-    Explained in chapter 20, Data sets and loaders.
-    """
-    if isinstance(imgs, str | bytes | dict | Image.Image) or not isinstance(imgs, Iterable):
-        hint = "; give its .images" if hasattr(imgs, "images") else ""
-        got = f"got {type(imgs).__name__}{hint}"
-        raise TypeError(f"show_images: imgs must be several images, {got}")
-    if getattr(imgs, "ndim", 3) < 3:
-        raise ValueError(
-            f"show_images: imgs has shape {tuple(getattr(imgs, 'shape', ()))}, "
-            "wanted (n, H, W) or more; a single image is given as [image]"
-        )
-    pictures = [_picture(img, f"show_images: imgs[{i}]") for i, img in enumerate(imgs)]
-    # Views of the colors alone: opacity is not stretched.
-    colors = [p if p.ndim == 2 else p[..., :3] for p in pictures if p.dtype != np.uint8]
-    low = min((float(view.min()) for view in colors), default=0.0)
-    high = max((float(view.max()) for view in colors), default=1.0)
-    if low < 0 or high > 1:
-        for view in colors:
-            # Halves, since the difference of two huge numbers may be infinite.
-            view[:] = (view / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
-    return pictures

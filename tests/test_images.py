@@ -222,6 +222,13 @@ def test_the_scale_is_the_size_of_a_place_in_inches():
     assert plt.gcf().get_size_inches().tolist() == [4.5, 3]
 
 
+def test_later_figures_keep_their_default_size():
+    d2l.use_svg_display()
+    before = mpl.rcParams["figure.figsize"]
+    d2l.show_images(noise(6, 3, 3), 2, 3, scale=2)
+    assert mpl.rcParams["figure.figsize"] == before
+
+
 def test_gray_is_from_black_to_white_whatever_the_image_holds():
     dark, half = d2l.show_images([noise(4, 4) // 9 + 20, torch.full((4, 4), 0.4)], 1, 2)
     assert dark.images[0].get_clim() == (0, 255)

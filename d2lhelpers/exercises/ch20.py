@@ -12,6 +12,27 @@ from .registry import exercise, require
 
 
 @exercise("20.1")
+def workers_that_keep_up(answer) -> None:
+    alone, workers, then = three_numbers(answer, ("without workers", "workers", "then"))
+    require(alone != 32, "without workers: the network waits for the data, then the data for it")
+    require(alone != 10, "without workers: who reads the examples?")
+    require(
+        abs(alone - 42) < 1e-6, "without workers: add reading 16 examples and a step, times 100"
+    )
+    require(workers != 3, "workers: 3 need 0.107 s for each batch, a step takes 0.1 s")
+    require(abs(workers - 3.2) > 1e-6, "workers: there are no fractions of them")
+    require(workers == 4, "workers: as many as steps fit into the reading of a batch, rounded up")
+    require(abs(then - 8) > 1e-6, "then: the network takes 0.1 s a batch, and does not get faster")
+    require(abs(then - 10) < 1e-6, "then: the network never waits, so count its steps only")
+
+
+def three_numbers(answer: Any, names: tuple[str, str, str]) -> list[float]:
+    """The three numbers of a tuple, a list, an array or a tensor."""
+    three = parts(answer, 3, "three numbers are wanted")
+    return [number(part, what) for part, what in zip(three, names, strict=True)]
+
+
+@exercise("20.2")
 def different_numbers(answer) -> None:
     default, kept, seeded = three_numbers(answer, ("by default", "kept", "kept and seeded"))
     for what, count in (("by default", default), ("kept", kept), ("kept and seeded", seeded)):
@@ -35,27 +56,6 @@ def different_numbers(answer) -> None:
     require(seeded != 9, "kept and seeded: each worker has a seed of its own, and shares no number")
     require(seeded != 10, "kept and seeded: kept workers do not start anew, so nothing comes again")
     require(seeded == 30, "kept and seeded: is there any number that comes twice?")
-
-
-def three_numbers(answer: Any, names: tuple[str, str, str]) -> list[float]:
-    """The three numbers of a tuple, a list, an array or a tensor."""
-    three = parts(answer, 3, "three numbers are wanted")
-    return [number(part, what) for part, what in zip(three, names, strict=True)]
-
-
-@exercise("20.2")
-def workers_that_keep_up(answer) -> None:
-    alone, workers, then = three_numbers(answer, ("without workers", "workers", "then"))
-    require(alone != 32, "without workers: the network waits for the data, then the data for it")
-    require(alone != 10, "without workers: who reads the examples?")
-    require(
-        abs(alone - 42) < 1e-6, "without workers: add reading 16 examples and a step, times 100"
-    )
-    require(workers != 3, "workers: 3 need 0.107 s for each batch, a step takes 0.1 s")
-    require(abs(workers - 3.2) > 1e-6, "workers: there are no fractions of them")
-    require(workers == 4, "workers: as many as steps fit into the reading of a batch, rounded up")
-    require(abs(then - 8) > 1e-6, "then: the network takes 0.1 s a batch, and does not get faster")
-    require(abs(then - 10) < 1e-6, "then: the network never waits, so count its steps only")
 
 
 @exercise("20.3")
@@ -175,6 +175,36 @@ def check_shares(
 
 
 @exercise("20.5")
+def labels_matched_by_name(answer) -> None:
+    require(callable(answer), "answer with the function itself")
+    train = ["ant", "bee", "cat", "dog", "eel"]
+    labels = torch.tensor([2, 0, 1, 1, 2, 0])
+    for test, wanted in (
+        (list(train), [2, 0, 1, 1, 2, 0]),
+        (["ant", "cat", "eel"], [4, 0, 2, 2, 4, 0]),
+        (["dog", "eel", "ant"], [0, 3, 4, 4, 0, 3]),
+    ):
+        found = values(answer(list(train), list(test), labels.clone()))
+        require(
+            found.shape == labels.shape,
+            f"{len(labels)} labels in, {tuple(found.shape)} out: one number for each label",
+        )
+        require(
+            agree(found, torch.tensor(wanted, dtype=torch.float64)),
+            f"test classes {test}, label 2 means {test[2]!r}, in training {train.index(test[2])}; "
+            f"you return {found[0]:g}",
+        )
+    for unknown in (["ant", "fly", "gnu"], ["ant", "bee", "cat", "hen"]):
+        try:
+            answer(list(train), list(unknown), labels.clone())
+        except ValueError:
+            continue
+        except LookupError as error:
+            require(False, f"a name unknown in training: ValueError, not {type(error).__name__}")
+        require(False, f"test classes {unknown}: some are not in training; raise ValueError")
+
+
+@exercise("20.6")
 def statistics_in_one_pass(answer) -> None:
     require(callable(answer), "answer with the function itself")
     generator = torch.Generator().manual_seed(4)
@@ -252,36 +282,6 @@ def check_statistics(answer: Any, images: torch.Tensor) -> None:
     require(
         close(std, wanted), "the deviation: the mean of the squares, minus the square of the mean"
     )
-
-
-@exercise("20.6")
-def labels_matched_by_name(answer) -> None:
-    require(callable(answer), "answer with the function itself")
-    train = ["ant", "bee", "cat", "dog", "eel"]
-    labels = torch.tensor([2, 0, 1, 1, 2, 0])
-    for test, wanted in (
-        (list(train), [2, 0, 1, 1, 2, 0]),
-        (["ant", "cat", "eel"], [4, 0, 2, 2, 4, 0]),
-        (["dog", "eel", "ant"], [0, 3, 4, 4, 0, 3]),
-    ):
-        found = values(answer(list(train), list(test), labels.clone()))
-        require(
-            found.shape == labels.shape,
-            f"{len(labels)} labels in, {tuple(found.shape)} out: one number for each label",
-        )
-        require(
-            agree(found, torch.tensor(wanted, dtype=torch.float64)),
-            f"test classes {test}, label 2 means {test[2]!r}, in training {train.index(test[2])}; "
-            f"you return {found[0]:g}",
-        )
-    for unknown in (["ant", "fly", "gnu"], ["ant", "bee", "cat", "hen"]):
-        try:
-            answer(list(train), list(unknown), labels.clone())
-        except ValueError:
-            continue
-        except LookupError as error:
-            require(False, f"a name unknown in training: ValueError, not {type(error).__name__}")
-        require(False, f"test classes {unknown}: some are not in training; raise ValueError")
 
 
 @exercise("20.7")

@@ -103,15 +103,15 @@ def yielded(lengths, batch_size, generator):
 
 
 RIGHT = {
-    "20.1": [
+    "20.1": [[100 * 0.42, math.ceil(3.2), 100 * 0.1], np.array([42, 4, 10])],
+    "20.2": [
         [math.ceil(10 / 4), 3 * math.ceil(10 / 4), 3 * 10],
         (torch.tensor(3), np.int64(9), 30.0),
         torch.tensor([3, 9, 30]),
     ],
-    "20.2": [[100 * 0.42, math.ceil(3.2), 100 * 0.1], np.array([42, 4, 10])],
     "20.3": [PlainWindows, UnfoldedWindows],
     "20.4": [by_class, as_list],
-    "20.5": [stacked, merged],
-    "20.6": [by_dictionary, by_comparison],
+    "20.5": [by_dictionary, by_comparison],
+    "20.6": [stacked, merged],
     "20.7": [with_noise, yielded],
 }

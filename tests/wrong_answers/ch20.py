@@ -264,6 +264,19 @@ def too_large(lengths, batch_size, generator):
 
 WRONG = {
     "20.1": [
+        (32, 4, 10),
+        (10, 4, 10),
+        (42, 3, 10),
+        (42, 3.2, 10),
+        (42, 5, 10),
+        (42, 4, 8),
+        (42, 4, 42),
+        (0.42, 4, 0.1),
+        (42, 4),
+        (42, float("nan"), 10),
+        42,
+    ],
+    "20.2": [
         (30, 30, 30),
         (10, 9, 30),
         (9, 9, 30),
@@ -284,19 +297,6 @@ WRONG = {
         (3, [9, 9], 30),
         (3, "nine", 30),
         3,
-    ],
-    "20.2": [
-        (32, 4, 10),
-        (10, 4, 10),
-        (42, 3, 10),
-        (42, 3.2, 10),
-        (42, 5, 10),
-        (42, 4, 8),
-        (42, 4, 42),
-        (0.42, 4, 0.1),
-        (42, 4),
-        (42, float("nan"), 10),
-        42,
     ],
     "20.3": [
         NoGuard,
@@ -331,6 +331,17 @@ WRONG = {
         [0.1, 0.2],
     ],
     "20.5": [
+        lambda train_classes, test_classes, labels: labels,
+        matched(inverse),
+        matched(or_nowhere, error=None),
+        matched(positions, error=KeyError),
+        matched(lambda train, test: [test.index(name) for name in test]),
+        lambda *arguments: matched(positions)(*arguments)[:, None],
+        only_used,
+        lambda train_classes, test_classes, labels: [train_classes[label] for label in labels],
+        3,
+    ],
+    "20.6": [
         mean_of_means,
         mean_of_stds,
         weighted_stds,
@@ -347,17 +358,6 @@ WRONG = {
         lambda batches: (torch.full((3,), float("nan")), torch.ones(3)),
         whole,  # right, but for a set too large for memory
         0.5,
-    ],
-    "20.6": [
-        lambda train_classes, test_classes, labels: labels,
-        matched(inverse),
-        matched(or_nowhere, error=None),
-        matched(positions, error=KeyError),
-        matched(lambda train, test: [test.index(name) for name in test]),
-        lambda *arguments: matched(positions)(*arguments)[:, None],
-        only_used,
-        lambda train_classes, test_classes, labels: [train_classes[label] for label in labels],
-        3,
     ],
     "20.7": [
         in_order,
