@@ -1,31 +1,80 @@
 """Checks of chapter 25, Color images: CIFAR-10."""
 
+import copy
+import math
+from typing import Any
+
 import torch
 from torch import nn
 
-from .compare import agree, number, values
+from .compare import agree, number, parts, values
 from .registry import Wrong, exercise, require
 from .sizes import stored_numbers
 
 
+def _lenet(flat: int, maps: tuple[int, int], biases: int = 1, classes: int = 100) -> int:
+    """Parameters of LeNet, or its multiplications: kernels on maps of so many places, no biases."""
+    convolutions = 6 * (75 + biases) * maps[0] + 16 * (150 + biases) * maps[1]
+    return convolutions + 120 * (flat + biases) + 84 * (120 + biases) + classes * (84 + biases)
+
+
 @exercise("25.1")
-def counted(answer) -> None:
-    require(isinstance(answer, tuple | list) and len(answer) == 3, "three answers are wanted")
-    flat, parameters, times = map(number, answer)
-    require(flat != 13 * 13, "each of the 16 maps has so many pixels")
-    require(flat not in (16 * 16 * 16, 16 * 14 * 14), "a 5×5 kernel without padding costs 4 pixels")
-    require(flat != 16 * 26 * 26, "the second pooling halves, too")
-    require(flat != 400, "that is what 32×32 leaves; begin with 64")
-    require(flat == 16 * 13 * 13, "follow the side: 64, after the kernel, after the pooling, ...")
-    convolutions = 6 * 76 + 16 * 151
-    right = convolutions + 120 * (flat + 1) + 84 * 121 + 100 * 85
-    require(parameters != right - 6 - 16 - 120 - 84 - 100, "each map and each unit has a bias")
-    require(parameters != right - 90 * 85, "there are 100 classes")
+def counted(answer: Any) -> None:
+    found = parts(answer, 3, "three answers are wanted")
+    parameters, products, times = map(number, found, ("parameters", "multiplications", "times"))
+    flat = 16 * 13 * 13
+    right = _lenet(flat, (1, 1))
+    sizes = {
+        400: "400 is what 32×32 leaves; begin with 64",
+        13 * 13: "each of the 16 maps has 13×13 pixels",
+        16 * 16 * 16: "a 5×5 kernel without padding costs 4 pixels",
+        16 * 26 * 26: "the second pooling halves, too",
+    }
+    for size, hint in sizes.items():
+        require(parameters != _lenet(size, (1, 1)), f"the first linear layer: {hint}")
+    require(parameters != _lenet(flat, (1, 1), biases=0), "each map and each unit has a bias")
+    require(parameters != _lenet(flat, (1, 1), classes=10), "there are 100 classes")
     require(parameters != right - 6 * 50, "a kernel of the first layer reads three channels")
-    require(parameters != right - convolutions, "the convolutions have parameters as well")
-    require(parameters == right, "which layers see the size of the image, or the classes?")
+    require(parameters != right - 456 - 2416, "the convolutions have parameters as well")
+    require(parameters == right, "parameters: which layers see the image's size, or the classes?")
+    places = 60**2, 26**2
+    wanted = _lenet(flat, places, biases=0)
+    require(products != right, "a kernel multiplies at each of its places, again and again")
+    require(products != _lenet(flat, places), "a bias is added; it multiplies nothing")
+    require(products != _lenet(flat, (30**2, 13**2), biases=0), "kernels work before the pooling")
+    require(products != wanted - 120 * flat - 84 * 120 - 8400, "linear layers multiply, too")
+    require(
+        products == wanted,
+        "multiplications: each number that a convolution returns took as many as its kernel has "
+        "weights, each unit of a linear layer as many as it has inputs",
+    )
     require(abs(times - 10) > 0.01, "that is what a momentum of 0.9 leads to")
     require(abs(times - 20) < 0.01, "where v no longer changes, v = 0.95 v + g: solve for v / g")
+
+
+@exercise("25.2")
+def relabeled(answer: Any) -> None:
+    lists = [values(part) for part in parts(answer, 3, "three lists are wanted")]
+    upside_down, quarter_turn, exchanged = lists
+    for found in lists:
+        require(found.shape == (10,), "each list has a label for each of the ten classes")
+        known = ((found >= -1) & (found <= 9) & (found == found.round())).all()
+        require(bool(known), "labels are whole numbers from 0 to 9, or −1")
+    turned = (upside_down, "upside down"), (quarter_turn, "quarter turn")
+    round_ones = torch.tensor([0, 1, 4, 5, 6, 7])  # discs, squares, diamonds
+    for found, what in turned:
+        same = (found[round_ones] == round_ones).all()
+        require(bool(same), f"{what}: discs, squares and diamonds look like themselves")
+        require(bool((found[2:4] == -1).all()), f"{what}: where do triangles of ours point?")
+    require(
+        upside_down[8:].tolist() != [9, 8],
+        "upside down: an arrow's rows change places; the columns stay",
+    )
+    require(upside_down[8:].tolist() == [8, 9], "upside down: where do the arrows point then?")
+    require(quarter_turn[8:].tolist() == [-1, -1], "quarter turn: where do the arrows point then?")
+    swapped = torch.tensor([1, 0, 3, 2, 5, 4, 7, 6])
+    require(bool((exchanged[:8] == swapped).all()), "exchanged: what is a red disc called then?")
+    require(exchanged[8:].tolist() == [8, 9], "exchanged: what tells the two arrows apart?")
 
 
 def _pixels(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -47,7 +96,7 @@ def _require_standardized(
     require(agree(found, wanted, rtol=3e-4, atol=3e-5), f"a deviation is not right; {hint}")
 
 
-@exercise("25.2")
+@exercise("25.3")
 def standardized(answer) -> None:
     for channels in (3, 1, 5):
         scale = torch.linspace(0.2, 1.0, channels)[:, None, None]
@@ -87,68 +136,57 @@ def standardized(answer) -> None:
     require((first[:, 1].abs() < 1e-3).all(), "a channel that is the same everywhere becomes 0")
 
 
-def _moved(
-    images: torch.Tensor, down: torch.Tensor, right: torch.Tensor, mirrored: torch.Tensor
-) -> torch.Tensor:
-    found = torch.zeros_like(images)
-    height, width = images.shape[2:]
-    for i, (d, r) in enumerate(zip(down.tolist(), right.tolist(), strict=True)):
-        kept = images[i, :, max(-d, 0) : height - max(d, 0), max(-r, 0) : width - max(r, 0)]
-        top, left = max(d, 0), max(r, 0)
-        found[i, :, top : top + kept.shape[1], left : left + kept.shape[2]] = kept
-        if mirrored[i]:
-            found[i] = found[i].flip(2)
-    return found
-
-
-@exercise("25.3")
-def moved(answer) -> None:
+@exercise("25.4")
+def gray(answer: Any) -> None:
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand(49, 3, 8, 9, generator=generator) + 0.1
-    down, right = torch.arange(49) // 7 - 3, torch.arange(49) % 7 - 3
-    zero, none = torch.zeros(49, dtype=torch.int64), torch.zeros(49, dtype=torch.bool)
-    half = torch.rand(49, generator=generator) < 0.5
+    for m, k in ((4, 5), (1, 3)):
+        filters = torch.randn(m, 3, k, k, generator=generator)
+        before = filters.clone()
+        found = values(answer(filters))
+        require(torch.equal(filters, before), "the filters that you were given have changed")
+        require(
+            found.shape == (m, 1, k, k), f"wanted is the shape {(m, 1, k, k)}, got {found.shape}"
+        )
+        wanted = filters.double().sum(1, keepdim=True)
+        require(not agree(found, wanted / 3, rtol=1e-4, atol=1e-6), "a third of what is wanted")
+        of_one = any(agree(found, filters[:, c : c + 1]) for c in range(3))
+        require(not of_one, "that is one channel's part; the other two see the image as well")
+        require(
+            agree(found, wanted, rtol=1e-4, atol=1e-5),
+            "where the three channels hold the same x, a filter makes w₁x + w₂x + w₃x of it",
+        )
 
-    def given(d: torch.Tensor, r: torch.Tensor, m: torch.Tensor) -> torch.Tensor:
-        before = images.clone()
-        found = values(answer(images, d, r, m))
-        require(torch.equal(images, before), "the images that you were given have changed")
-        require(found.shape == images.shape, f"the shape must stay, got {tuple(found.shape)}")
-        return found
 
-    def same(found: torch.Tensor, wanted: torch.Tensor) -> bool:
-        return agree(found, wanted, rtol=1e-5)
+@exercise("25.5")
+def reached(answer: Any) -> None:
+    run = {
+        "run": "made up",
+        "seconds": 500.0,
+        "cpu_seconds": 200.0,
+        "epochs": 8,
+        "validation": 66.0,
+        "history": [20.0, 41.0, 55.0, 52.0, 60.0, 66.0, 58.0, 64.0],
+    }
+    other = run | {"seconds": 70.0, "cpu_seconds": 30.0, "epochs": 3, "history": [50.0, 70.0, 71.0]}
 
-    require(same(given(zero, zero, none), images), "nothing moves, and the images have changed")
-    found = given(zero, zero, ~none)
-    require(not same(found, images.flip(2)), "they stand on their heads: left and right, please")
-    require(same(found, images.flip(3)), "all mirrored is not images.flip(3)")
-    found = given(zero, zero, half)
-    require(
-        same(found, _moved(images, zero, zero, half)),
-        "only those where `mirrored` is true are exchanged",
-    )
-    found = given(down, zero, none)
-    require(not same(found, _moved(images, -down, zero, none)), "positive `down` moves downward")
-    require(
-        not same(
-            found, torch.stack([x.roll(int(d), 1) for x, d in zip(images, down, strict=True)])
-        ),
-        "what leaves below comes in above; zeros are wanted",
-    )
-    require(same(found, _moved(images, down, zero, none)), "`down` alone does not come out right")
-    found = given(zero, right, none)
-    require(
-        not same(found, _moved(images, zero, -right, none)), "positive `right` moves to the right"
-    )
-    require(same(found, _moved(images, zero, right, none)), "`right` alone does not come out right")
-    found = given(down, right, half)
-    require(
-        not same(found, _moved(images, down, torch.where(half, -right, right), half)),
-        "shift first, then mirror: your mirrored images went to the other side",
-    )
-    require(same(found, _moved(images, down, right, half)), "all three together: something differs")
-    require(answer(images[:0], down[:0], right[:0], none[:0]).shape == (0, 3, 8, 9), "no images?")
+    def found(which: dict[str, Any], target: float) -> float:
+        given = copy.deepcopy(which)
+        result = values(answer(given, target))
+        require(given == which, "the run that you were given has changed")
+        require(result.numel() == 1, f"one number is wanted, you gave {result.numel()}")
+        return result.item()
+
+    time = found(run, 54)
+    require(time != 187.5, "that is time by the clock, not the processor's")
+    require(time != 50, "after the first epoch one epoch has passed, not none")
+    require(time not in (100, 125, 200), "the first time that it was so much, not a later one")
+    require(time == 75, f"54% is reached after the third of eight epochs; you found {time:g} s")
+    require(found(run, 60) == 125, "exactly the target is enough")
+    require(found(run, 65) == 150, "65% is reached after the sixth of eight epochs")
+    require(found(run, 10) == 25, "10% is reached after the first epoch, not before")
+    require(found(other, 70) == 20, "runs differ in their number of epochs")
+    require(found(other, 71) == 30, "the last epoch counts, too")
+    require(found(run, 66.5) == math.inf, "66.5% is never reached: math.inf")
 
 
 CONFUSIONS = (
@@ -158,7 +196,7 @@ CONFUSIONS = (
 )
 
 
-@exercise("25.4")
+@exercise("25.6")
 def confused(answer) -> None:
     for rows in CONFUSIONS:
         counts = torch.tensor(rows)
@@ -194,7 +232,7 @@ def confused(answer) -> None:
                 )
 
 
-@exercise("25.5")
+@exercise("25.7")
 def copied(answer) -> None:
     train, other = _pixels(60, 3, 6, 5), _pixels(30, 3, 6, 5, seed=1)
     wanted = torch.zeros(30, dtype=torch.bool)
@@ -230,7 +268,7 @@ MOST = 6200
 WANTED = 0.95
 
 
-@exercise("25.6")
+@exercise("25.8")
 def small(answer) -> None:
     require(
         isinstance(answer, tuple | list) and len(answer) == 2 and all(map(callable, answer)),

@@ -1,11 +1,17 @@
 """Typical wrong answers to the exercises of chapter 25; each must be refused."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
 
 FLAT = 16 * 13 * 13
 RIGHT = 456 + 2416 + 120 * (FLAT + 1) + 84 * 121 + 100 * 85
+LINEAR = 120 * FLAT + 84 * 120 + 100 * 84  # multiplications
+PRODUCTS = 450 * 60**2 + 2400 * 26**2 + LINEAR
+TURNED = [0, 1, -1, -1, 4, 5, 6, 7]  # triangles belong to no class any more
+SWAPPED = [1, 0, 3, 2, 5, 4, 7, 6, 8, 9]
 
 
 def standardizing(axes=(0, 2, 3), own=False, correction=0, safe=True, divide=True, in_place=False):
@@ -27,36 +33,47 @@ def standardizing(axes=(0, 2, 3), own=False, correction=0, safe=True, divide=Tru
     return standardize
 
 
-def moving(down_sign=1, right_sign=1, first="shift", axis=2, every=False, wrap=False):
-    def move(images, down, right, mirrored):
-        found = []
-        for image, d, r, m in zip(images, down.tolist(), right.tolist(), mirrored, strict=True):
-            d, r, m = d * down_sign, r * right_sign, bool(m) or every
-            if m and first == "mirror":
-                image = image.flip(axis)
-            if wrap:
-                image = image.roll((d, r), (1, 2))
-            else:
-                h, w = image.shape[1:]
-                padded = functional.pad(image, (3, 3, 3, 3))
-                image = padded[:, 3 - d : 3 - d + h, 3 - r : 3 - r + w]
-            found.append(image.flip(axis) if m and first == "shift" else image)
-        return torch.stack(found) if found else images.clone()
-
-    return move
+def sum_in_place(filters):
+    filters[:, :1] += filters[:, 1:].sum(1, keepdim=True)
+    return filters[:, :1]
 
 
-def move_all_alike(images, down, right, mirrored):
-    return moving()(images, down[:1].expand_as(down), right, mirrored)
+def reaching(key="cpu_seconds", start=1, more=False, last=False, never=math.inf, epochs=None):
+    def seconds_to(run, target):
+        history = run["history"]
+        each = run[key] / (epochs or len(history))
+        times = [
+            each * epoch
+            for epoch, reached in enumerate(history, start)
+            if (reached > target if more else reached >= target)
+        ]
+        return times[-1 if last else 0] if times else never
+
+    return seconds_to
 
 
-def move_in_place(images, down, right, mirrored):
-    images.copy_(moving()(images, down, right, mirrored))
-    return images
+def reach_and_stay(run, target):
+    """The time from which the accuracy stays at the target or above."""
+    below = [k for k, reached in enumerate(run["history"], 1) if reached < target]
+    epoch = (below[-1] if below else 0) + 1
+    epochs = len(run["history"])
+    return run["cpu_seconds"] * epoch / epochs if epoch <= epochs else math.inf
 
 
-def move_with_a_border(images, down, right, mirrored):
-    return functional.pad(moving()(images, down, right, mirrored), (3, 3, 3, 3))
+def reach_between(run, target):
+    """On a line between the two epochs."""
+    before, each = 0.0, run["cpu_seconds"] / len(run["history"])
+    for k, reached in enumerate(run["history"]):
+        if reached >= target:
+            return each * (k + (target - before) / (reached - before))
+        before = reached
+    return math.inf
+
+
+def reach_and_forget(run, target):
+    while run["history"] and run["history"][-1] >= target:
+        run["history"].pop()
+    return reaching()(run, target)
 
 
 def confusing(rate=True, both=True, ordered=True, rows=False, drop=0):
@@ -153,23 +170,45 @@ class OfTheBatch(nn.Module):
 
 WRONG = {
     "25.1": [
-        (13 * 13, RIGHT, 20),
-        (400, 62_006, 20),
-        (16 * 26 * 26, 1, 20),
-        (16**3, 1, 20),
-        (FLAT, RIGHT - 326, 20),
-        (FLAT, RIGHT - 90 * 85, 20),
-        (FLAT, RIGHT - 300, 20),
-        (FLAT, RIGHT - 2872, 20),
-        (FLAT, 62_006, 20),
-        (FLAT, RIGHT, 10),
-        (FLAT, RIGHT, 19),
-        (FLAT, RIGHT, 0.95),
-        (FLAT, RIGHT, float("nan")),
-        (FLAT, RIGHT),
-        FLAT,
+        (62_006, PRODUCTS, 20),
+        (RIGHT - 120 * 15 * 169, PRODUCTS, 20),
+        (RIGHT + 120 * (16**3 - FLAT), PRODUCTS, 20),
+        (RIGHT + 120 * (16 * 26 * 26 - FLAT), PRODUCTS, 20),
+        (RIGHT + 120 * (400 - FLAT), PRODUCTS, 20),
+        (RIGHT - 326, PRODUCTS, 20),
+        (RIGHT - 90 * 85, PRODUCTS, 20),
+        (RIGHT - 300, PRODUCTS, 20),
+        (RIGHT - 2872, PRODUCTS, 20),
+        (RIGHT, RIGHT, 20),
+        (RIGHT, 651_720, 20),
+        (RIGHT, PRODUCTS - LINEAR, 20),
+        (RIGHT, PRODUCTS + 6 * 60**2 + 16 * 26**2 + 304, 20),
+        (RIGHT, 450 * 30**2 + 2400 * 13**2 + LINEAR, 20),
+        (RIGHT, 450 * 64**2 + 2400 * 32**2 + LINEAR, 20),
+        (RIGHT, PRODUCTS, 10),
+        (RIGHT, PRODUCTS, 19),
+        (RIGHT, PRODUCTS, 0.95),
+        (RIGHT, PRODUCTS, float("nan")),
+        (RIGHT, PRODUCTS),
+        RIGHT,
     ],
     "25.2": [
+        ([*TURNED, 9, 8], [*TURNED, -1, -1], SWAPPED),
+        ([*TURNED, -1, -1], [*TURNED, -1, -1], SWAPPED),
+        ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [*TURNED, -1, -1], SWAPPED),
+        ([*TURNED, 8, 9], [*TURNED, 8, 9], SWAPPED),
+        ([*TURNED, 8, 9], [0, 1, 2, 3, 4, 5, 6, 7, -1, -1], SWAPPED),
+        ([*TURNED, 8, 9], [0, 1, -1, -1, 4, 5, -1, -1, -1, -1], SWAPPED),
+        ([*TURNED, 8, 9], [0, 1, -1, -1, 6, 7, 4, 5, -1, -1], SWAPPED),
+        ([*TURNED, 8, 9], [*TURNED, -1, -1], list(range(10))),
+        ([*TURNED, 8, 9], [*TURNED, -1, -1], [*SWAPPED[:8], 9, 8]),
+        ([*TURNED, 8, 9], [*TURNED, -1, -1], [-1] * 10),
+        ([*TURNED, 8, 9], [*TURNED, -1, -1], SWAPPED[:8]),
+        ([*TURNED, 8, 9], [*TURNED, -1, -2], SWAPPED),
+        ([*TURNED, 8, 9], [*TURNED, -1, -1]),
+        TURNED,
+    ],
+    "25.3": [
         standardizing(axes=(0, 1, 2, 3)),
         standardizing(axes=(0,)),
         standardizing(axes=(2, 3)),
@@ -181,19 +220,33 @@ WRONG = {
         lambda train, other: standardizing()(train, other)[0],
         lambda train, other: (train / 255, other / 255),
     ],
-    "25.3": [
-        moving(down_sign=-1),
-        moving(right_sign=-1),
-        moving(first="mirror"),
-        moving(axis=1),
-        moving(every=True),
-        moving(wrap=True),
-        move_all_alike,
-        move_in_place,
-        move_with_a_border,
-        lambda images, down, right, mirrored: images,
-    ],
     "25.4": [
+        lambda filters: filters.mean(1, keepdim=True),
+        lambda filters: filters.sum(1),
+        lambda filters: filters.sum(0, keepdim=True),
+        lambda filters: filters[:, :1],
+        lambda filters: filters[:, 1:2],
+        lambda filters: filters.abs().sum(1, keepdim=True),
+        lambda filters: filters - filters.mean(1, keepdim=True),
+        lambda f: 0.299 * f[:, :1] + 0.587 * f[:, 1:2] + 0.114 * f[:, 2:],
+        sum_in_place,
+    ],
+    "25.5": [
+        reaching(key="seconds"),
+        reaching(start=0),
+        reaching(more=True),
+        reaching(last=True),
+        reaching(never=None),
+        reaching(never=-1),
+        reaching(epochs=8),
+        reach_and_stay,
+        reach_between,
+        reach_and_forget,
+        lambda run, target: run["cpu_seconds"],
+        lambda run, target: next(k for k, a in enumerate(run["history"], 1) if a >= target),
+        lambda run, target: reaching()(run, target / 100),
+    ],
+    "25.6": [
         confusing(rate=False),
         confusing(both=False),
         confusing(ordered=False),
@@ -203,7 +256,7 @@ WRONG = {
         lambda counts, k: counts,
         lambda counts, k: k,
     ],
-    "25.5": [
+    "25.7": [
         copying(flips=(None,)),
         copying(flips=(3,)),
         copying(flips=(None, 3, 2)),
@@ -215,7 +268,7 @@ WRONG = {
         copies_as_numbers,
         lambda train, other: torch.ones(len(other), dtype=torch.bool),
     ],
-    "25.6": [
+    "25.8": [
         (large, easy),
         (untrained, easy),
         (answers_only, easy),
