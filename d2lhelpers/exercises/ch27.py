@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from .compare import agree, values
+from .compare import agree, number, parts, values
 from .registry import exercise, require
 
 
@@ -13,17 +13,11 @@ def close(found, wanted, tolerance=1e-6):
     return found == wanted or math.isclose(found, wanted, rel_tol=tolerance, abs_tol=1e-9)
 
 
-def numbers(answer, count, what):
-    """The answer's numbers as floats, after a check that there are `count`."""
-    require(isinstance(answer, tuple | list) and len(answer) == count, f"{what} are wanted")
-    for part in answer:
-        require(values(part).numel() == 1, f"{what} are wanted, each a single number")
-    return [values(part).item() for part in answer]
-
-
 @exercise("27.1")
 def five_numbers(answer) -> None:
-    share, steps, images, threads, students = numbers(answer, 5, "five numbers")
+    share, steps, images, threads, students = map(
+        number, parts(answer, 5, "five numbers are wanted")
+    )
     wanted = 128 * 9.2e6 / 0.025 / 190e9
     require(not close(share, 100 * wanted, 0.02), "the share: between 0 and 1, not in percent")
     require(
@@ -151,7 +145,11 @@ def predict(answer) -> None:
         (2, 1.0, 8),
     ):
         case = f"{p} processes {speed_up:.3g} times as fast"
-        f, by_q, limit = numbers(answer(p, speed_up, q), 3, f"{case}: three numbers")
+        found = parts(answer(p, speed_up, q), 3, f"{case}: three numbers are wanted")
+        f, by_q = map(number, found[:2])
+        last = values(found[2])
+        require(last.numel() == 1, f"{case}: the limit is one number")
+        limit = last.item()  # may be infinite
         wanted = (1 - 1 / speed_up) / (1 - 1 / p)
         stays = 1 - wanted
         require(
@@ -179,18 +177,13 @@ def predict(answer) -> None:
 
 @exercise("27.5")
 def butterfly_and_choice(answer) -> None:
-    require(isinstance(answer, tuple | list) and len(answer) == 2, "two functions are wanted")
-    butterfly, cheaper = answer
+    butterfly, cheaper = parts(answer, 2, "two functions are wanted")
     for p in (2, 4, 8):
         generator = torch.Generator().manual_seed(p)
         vectors = list(torch.randn(p, 6, generator=generator, dtype=torch.float64))
         before = torch.stack(vectors)
-        found = butterfly(list(vectors))
-        require(
-            isinstance(found, tuple | list) and len(found) == 3,
-            "butterfly: return sums, rounds and numbers sent",
-        )
-        sums, rounds, sent = found
+        hint = "butterfly: return sums, rounds and numbers sent"
+        sums, rounds, sent = parts(butterfly(list(vectors)), 3, hint)
         require(torch.equal(before, torch.stack(vectors)), "butterfly changes the vectors it gets")
         have, wanted = values(sums), before.sum(0).expand(p, 6)
         require(have.shape == (p, 6), f"butterfly: for {p} vectors {p} sums are wanted, each of 6")
@@ -201,7 +194,7 @@ def butterfly_and_choice(answer) -> None:
             "the same time, what they had before the round",
         )
         log = p.bit_length() - 1
-        rounds, sent = numbers((rounds, sent), 2, "rounds and numbers sent")
+        rounds, sent = number(rounds, "the rounds"), number(sent, "the numbers sent")
         require(
             rounds != p - 1 or p == 2, f"butterfly: {p} processes need fewer than {p - 1} rounds"
         )
