@@ -117,6 +117,14 @@ def exercises(notebook: NotebookNode, chapter: str, known: Collection[str]) -> I
     for index, cell in enumerate(notebook.cells[: starts[0] if starts else None]):
         if {"attempt", "solution"} & set(tags(cell)):
             yield f"cell {index}: attempt or solution before the first exercise"
+    if starts:
+        above = [
+            cell.source for cell in notebook.cells[: starts[0]] if cell.cell_type == "markdown"
+        ]
+        headings = re.findall(r"^## (.+)", without_code("\n".join(above)), re.MULTILINE)
+        if headings[-1:] != ["Exercises"]:
+            yield f"cell {starts[0]}: no heading '## Exercises' above the first exercise"
+    asked: set[int] = set()  # objectives
     for count, (start, end) in enumerate(zip(starts, [*starts[1:], None], strict=True), start=1):
         number = f"{chapter}.{count}"
         match = EXERCISE.match(notebook.cells[start].source)
@@ -124,13 +132,19 @@ def exercises(notebook: NotebookNode, chapter: str, known: Collection[str]) -> I
             yield f"cell {start}: want '### Exercise {number} (objective k)' and a statement below"
         elif match["number"] != number:
             yield f"cell {start}: exercise {match['number']}, want {number}"
-        elif max(map(int, re.findall(r"\d+", match["objectives"]))) > objectives(notebook):
-            yield f"cell {start}: exercise {number} names an objective that is not listed"
+        else:
+            named = set(map(int, re.findall(r"\d+", match["objectives"])))
+            asked |= named
+            if max(named) > objectives(notebook):
+                yield f"cell {start}: exercise {number} names an objective that is not listed"
         if number not in known:
             yield f"exercise {number} has no check, or no wrong answer in tests/wrong_answers"
         cells = notebook.cells[start + 1 : end]
         for problem in one_exercise(cells, number):
             yield f"exercise {number}: {problem}"
+    for objective in range(1, objectives(notebook) + 1):
+        if starts and objective not in asked:
+            yield f"no exercise for objective {objective}"
 
 
 def one_exercise(cells: list[NotebookNode], number: str) -> Iterator[str]:

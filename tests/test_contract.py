@@ -87,10 +87,11 @@ def sample() -> NotebookNode:
         code("measured = 3.0", "3.1\n", "nbval-ignore-output"),
         code("assert measured > 2"),
     ]
-    for number in ("08.1", "08.2", "08.3", "08.4"):
+    cells.append(markdown("## Exercises\n\nReplace each `...`."))
+    for number, objective in (("08.1", 2), ("08.2", 1), ("08.3", 2), ("08.4", 2)):
         last = f'd2l.check("{number}", answer)'
         cells += [
-            markdown(f"### Exercise {number} (objective 2)\n\nMeasure.", "exercise"),
+            markdown(f"### Exercise {number} (objective {objective})\n\nMeasure.", "exercise"),
             code(f"answer = ...\n{last}", f"… {number}: not attempted\n", "attempt"),
             markdown(f"Solution of {number}: try first"),
             code(
@@ -141,7 +142,7 @@ def meta(key: str, value: str) -> Callable[[NotebookNode], None]:
     return lambda notebook: notebook.metadata.d2l.update({key: value})
 
 
-FIGURE, CAPTION, IGNORED, EXERCISE = 16, 17, 18, 20
+FIGURE, CAPTION, IGNORED, EXERCISE = 16, 17, 18, 21
 DEFECTS = {
     "chapter in metadata": (meta("chapter", "07"), "d2l.chapter is '07'"),
     "title in metadata": (meta("title", "Planes"), "first heading"),
@@ -158,6 +159,8 @@ DEFECTS = {
     "three exercises": (lambda nb: nb.cells.__delitem__(slice(-6, -2)), "3 exercises, want 4"),
     "exercise without objective": (put(EXERCISE, " (objective 2)", ""), "want '### Exercise 08.1"),
     "exercise with unknown objective": (put(EXERCISE, "2)", "3)"), "not listed"),
+    "objective without exercise": (put(EXERCISE + 4, "1)", "2)"), "no exercise for objective 1"),
+    "no heading of the exercises": (drop(EXERCISE - 1), "no heading '## Exercises'"),
     "exercise number": (put(EXERCISE + 4, "08.2", "08.3"), "exercise 08.3, want 08.2"),
     "no attempt": (drop(EXERCISE + 1), "0 attempt and 1 solution"),
     "no solution": (drop(EXERCISE + 3), "1 attempt and 0 solution"),
