@@ -8,6 +8,7 @@ place.
 from __future__ import annotations
 
 import operator
+import sys
 import textwrap
 import time
 from collections.abc import Sequence
@@ -402,7 +403,10 @@ class _Panel:
             keep_low, keep_high = keep and old_low <= low, keep and high <= old_high
             if keep_low and keep_high:
                 continue
-            free = (HEADROOM if keep else MARGIN) * ((high - low) or abs(low) or 1.0)
+            spread = (high - low) or abs(low)
+            if spread < sys.float_info.min:  # 0, or so small that a part of it would be 0
+                spread = 1.0
+            free = (HEADROOM if keep else MARGIN) * spread
             limits = (old_low if keep_low else low - free, old_high if keep_high else high + free)
             getattr(self.axes, f"set_{name}lim")(*transform.inverted().transform(limits), auto=True)
 

@@ -669,8 +669,8 @@ MUTANTS = (
         "rows, columns = size",
         "columns, rows = size",
     ),
-    Mutant("the block forgets its shortcut", "resnet", "F.relu(Y + X)", "F.relu(Y)"),
-    Mutant("the block forgets the last ReLU", "resnet", "F.relu(Y + X)", "Y + X"),
+    Mutant("the block forgets its shortcut", "resnet", "torch.relu(Y + X)", "torch.relu(Y)"),
+    Mutant("the block forgets the last ReLU", "resnet", "torch.relu(Y + X)", "Y + X"),
     Mutant(
         "the projection is not normalized", "resnet", "self.bn3(self.conv3(X))", "self.conv3(X)"
     ),

@@ -109,6 +109,13 @@ def test_every_curve_holds_its_points(rows):
         assert animator.Y[i] == [y for _, y in wanted]
 
 
+def test_a_height_too_small_to_be_divided_leaves_room_around_it():
+    animator = d2l.Animator()
+    animator.add(0, 5e-324)
+    low, high = animator.axes[0].get_ylim()
+    assert low < 5e-324 < high
+
+
 @pytest.mark.parametrize(
     "y",
     [
