@@ -13,10 +13,16 @@ import pytest
 # set before anything imports torch, and workers and kernels inherit it.
 os.environ["OMP_NUM_THREADS"] = os.environ.get("D2L_TEST_THREADS", "1")
 
+# No example has a time limit: a machine that stalls for a moment is no mistake. (The profile "ci",
+# which hypothesis brings, has none either.)
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 # For tests/mutants.py: one failure is enough there, and the search for the simplest takes most of
 # the time.
 hypothesis.settings.register_profile(
-    "first_failure", phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate]
+    "first_failure",
+    deadline=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
 )
 
 pytest_plugins = ["tests.nbval_adapter"]
